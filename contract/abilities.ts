@@ -1,0 +1,39 @@
+import type { AspectRatio, Operation } from './generation.js';
+
+/** A width and height in pixels, with their aspect ratio. */
+export type Shape = { width: number; height: number; aspectRatio: AspectRatio };
+
+/**
+ * What one model at one provider can do, as data: validation, price and routing are derived from it.
+ * A route is a candidate only when everything asked for is here; nothing is changed silently.
+ */
+export type ModelAbilities = {
+  operations: readonly Operation[];
+  /** Seconds. `set` takes only the listed ones. */
+  duration: { kind: 'range'; min: number; max: number } | { kind: 'set'; values: readonly number[] };
+  /** Shapes that the model can be asked for. `promised`: `pixels`, or only the `orientation`. */
+  geometry: { promised: 'pixels' | 'orientation'; shapes: readonly Shape[]; default: Shape };
+  promptMaxCharacters: number;
+  maxVariants: number;
+  options: {
+    negativePrompt: boolean;
+    seed: boolean;
+    generateAudio: boolean;
+    enhancePrompt: boolean;
+    personGeneration: boolean;
+  };
+  inputs: {
+    firstFrame: boolean;
+    lastFrame: boolean;
+    maxReferences: number;
+    maxBytes: number;
+    contentTypes: readonly string[];
+  };
+  /** When the provider's page says nothing about a task's state sooner, or asks not to be polled sooner. */
+  polling: { firstLookMs: number; intervalMs: number };
+  canCancel: boolean;
+  /** Whether the provider can say what became of a submit whose answer was lost. */
+  canReconcile: boolean;
+  /** How long the provider keeps a finished file, where its page says so. */
+  resultLifetimeSeconds?: number;
+};

@@ -1,0 +1,63 @@
+import { z } from 'zod';
+
+/** What a job makes. First and last frames and reference images are inputs of these. */
+export const operations = ['text_to_video', 'image_to_video', 'extend', 'remix'] as const;
+export type Operation = (typeof operations)[number];
+
+export const aspectRatios = ['16:9', '9:16', '1:1'] as const;
+export type AspectRatio = (typeof aspectRatios)[number];
+
+/** True for text that PostgreSQL and UTF-8 can hold: no U+0000, no lone surrogate. */
+export function isStorableText(text: string): boolean {
+  return !text.includes('\u0000') && text.isWellFormed();
+}
+
+/** Text from a caller. Anything else would be a server error when it is stored. */
+export const callerTextSchema = z
+  .string()
+  .refine(isStorableText, { error: 'must not contain U+0000 or a lone surrogate' });
+
+const artifactInputSchema = z.object({ artifactId: z.string() });
+
+/**
+ * What a caller asked for in normal form, whichever dialect the words arrived in. Kept in the job's row.
+ * `size` and `aspectRatio` are both set or both absent; absent means the provider's default shape.
+ */
+export const generationRequestSchema = z.object({
+  model: z.string(),
+  operation: z.enum(operations),
+  prompt: z.string(),
+  negativePrompt: z.string().optional(),
+  /** Seconds; fractions where the model takes them. */
+  durationSeconds: z.number(),
+  size: z.object({ width: z.int(), height: z.int() }).optional(),
+  aspectRatio: z.enum(aspectRatios).optional(),
+  variants: z.int().min(1).max(4),
+  seed: z.int().optional(),
+  generateAudio: z.boolean().optional(),
+  enhancePrompt: z.boolean().optional(),
+  personGeneration: z.string().optional(),
+  inputs: z.object({
+    firstFrame: artifactInputSchema.optional(),
+    lastFrame: artifactInputSchema.optional(),
+    references: z.array(artifactInputSchema).default([]),
+  }),
+  /** Before the first look; ours only, never forwarded. */
+  waitSeconds: z.number().optional(),
+  /** Between looks; ours only, never forwarded. */
+  pollIntervalSeconds: z.number().optional(),
+  deadlineSeconds: z.number().optional(),
+});
+export type GenerationRequest = z.infer<typeof generationRequestSchema>;
+
+/** An input as an adapter sends it: the bytes, which the activity has read from the artifact store. */
+export type MediaInput = { contentType: string; bytes: Uint8Array };
+
+/** One generation as an adapter receives it: the caller's request, with the model's name at the provider and the inputs' bytes. */
+export type Generation = Omit<
+  GenerationRequest,
+  'model' | 'inputs' | 'waitSeconds' | 'pollIntervalSeconds' | 'deadlineSeconds'
+> & {
+  upstreamModel: string;
+  inputs: { firstFrame?: MediaInput; lastFrame?: MediaInput; references: MediaInput[] };
+};

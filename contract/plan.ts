@@ -1,0 +1,49 @@
+import type { ProviderTask } from './provider.js';
+
+/** One candidate of a job, fixed when the job was accepted. Money is in micro-USD, times are in milliseconds. */
+export type Route = {
+  account: string;
+  upstreamModel: string;
+  /** What the provider would bill for the whole job on this route. */
+  costMicros: number;
+  failoverOnModeration: boolean;
+  canReconcile: boolean;
+  firstLookMs: number;
+  lookIntervalMs: number;
+};
+
+/** Every duration of a job, so that tests run in milliseconds and running jobs keep the values they started with. */
+export type JobTiming = {
+  /** One HTTP exchange of a submit. */
+  submitTimeoutMs: number;
+  /** One HTTP exchange of a look or a cancel. */
+  lookTimeoutMs: number;
+  downloadTimeoutMs: number;
+  /** A task that is silent for this long is given up. */
+  stallMs: number;
+  /** The whole job. */
+  deadlineMs: number;
+  /** How long a lost answer is looked for: where the provider can be asked, and where it cannot. */
+  reconcileGraceMs: number;
+  reconcileBlindGraceMs: number;
+  /** Between two tries at the same provider when it names no time, and the longest `Retry-After` that is waited for. */
+  retryPauseMs: number;
+  longestRetryAfterMs: number;
+};
+
+export type JobLimits = { triesPerProvider: number; triesPerJob: number; spendMicros: number };
+
+/** What the workflow is started with: ids, numbers and names only, no prompt and no address. */
+export type JobPlan = {
+  routes: Route[];
+  timing: JobTiming;
+  limits: JobLimits;
+};
+
+export type VideoJobInput = JobPlan & { jobId: string; workspaceId: string };
+
+/** One try at one provider. The number counts from 1 within the job. */
+export type AttemptRef = { jobId: string; attempt: number };
+
+/** An accepted try. */
+export type LiveAttempt = AttemptRef & { task: ProviderTask };

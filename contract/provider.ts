@@ -1,0 +1,50 @@
+import type { Generation } from './generation.js';
+import type { ProviderFailure } from './provider-errors.js';
+import type { ProviderCancel } from './states.js';
+
+/** Small JSON, kept in history and in the attempt's row: all that later calls need. Never a signed address. */
+export type ProviderTask = { account: string; upstreamModel: string; id: string; more?: Record<string, string> };
+
+/** One file of a finished task, by the address the provider gave. The address may be signed: it lives in rows, never in history. */
+export type ResultFile = { url: string };
+
+/** How to fetch a file: its address, and headers that go to the provider's own origin only. */
+export type ResultSource = { url: string; headers: Record<string, string>; credentialOrigin: string };
+
+/** What one look found. `failed` is the provider's own word that the task is lost. */
+export type Look =
+  | { status: 'pending'; providerStatus: string; progress?: number; lookAgainInMs?: number }
+  | { status: 'succeeded'; files: ResultFile[]; costMicros?: number }
+  | { status: 'failed'; error: ProviderFailure; charged: boolean | 'unknown' };
+
+/**
+ * What the answer to a submit means. `not_sent`: no byte reached the provider. `refused`: a complete answer that says
+ * nothing was created. `unknown`: bytes may have reached the provider and no usable answer came back, so money may have moved.
+ */
+export type Submission =
+  | { outcome: 'accepted'; task: ProviderTask; lookAgainInMs?: number; finished?: Look }
+  | { outcome: 'refused' | 'not_sent' | 'unknown'; error: ProviderFailure };
+
+/** What became of an attempt whose answer was lost. */
+export type Reconciliation =
+  | { outcome: 'accepted'; task: ProviderTask }
+  | { outcome: 'never_existed' }
+  | { outcome: 'still_unknown' };
+
+export type CallOptions = { signal: AbortSignal };
+export type SubmitOptions = CallOptions & { attemptKey: string };
+export type LostAttempt = { attemptKey: string; intendedAt: Date; upstreamModel: string; prompt: string };
+
+/** One upstream account, spoken to over HTTP. Translates and judges: no retries, no waiting, no environment, no logging. */
+export interface VideoProvider {
+  /** Starts one paid generation. Never retries and never throws for what a provider or a network can do. */
+  submit(generation: Generation, options: SubmitOptions): Promise<Submission>;
+  /** Looks once. A failed look throws `LookError`; `failed` means the generation itself is lost. */
+  look(task: ProviderTask, options: CallOptions): Promise<Look>;
+  /** Absent where the provider has no way to cancel. */
+  cancel?(task: ProviderTask, options: CallOptions): Promise<Exclude<ProviderCancel, 'unsupported'>>;
+  /** Absent where the provider offers no way to ask. */
+  reconcile?(attempt: LostAttempt, options: CallOptions): Promise<Reconciliation>;
+  /** How to fetch a file of a finished task. */
+  openResult(task: ProviderTask, file: ResultFile): ResultSource;
+}

@@ -1,0 +1,39 @@
+/** What a caller sees of a job. A terminal state never changes. */
+export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'] as const;
+export type JobState = (typeof jobStates)[number];
+
+/** The states a job can end in. */
+export const terminalStates = ['succeeded', 'failed', 'canceled'] as const satisfies readonly JobState[];
+export type TerminalState = (typeof terminalStates)[number];
+
+/** What a running job is doing. `reconciling` means that a provider may have accepted the job but its answer was lost. */
+export const jobPhases = [
+  'routing',
+  'submitting',
+  'reconciling',
+  'waiting',
+  'polling',
+  'downloading',
+  'settling',
+] as const;
+export type JobPhase = (typeof jobPhases)[number];
+
+/** What became of one try at one provider. `unknown` means that money may have moved; `abandoned`, that nobody waits for it any more. */
+export const attemptStates = [
+  'intended',
+  'not_sent',
+  'accepted',
+  'refused',
+  'unknown',
+  'succeeded',
+  'failed',
+  'abandoned',
+] as const;
+export type AttemptState = (typeof attemptStates)[number];
+
+/** What the provider made of a cancel: done, not possible there, or it had finished before. */
+export type ProviderCancel = 'confirmed' | 'unsupported' | 'too_late';
+
+export function isTerminal(state: JobState): state is TerminalState {
+  return (terminalStates as readonly JobState[]).includes(state);
+}

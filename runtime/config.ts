@@ -1,0 +1,85 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { z } from 'zod';
+import { findProjectRoot } from './root.js';
+
+const milliseconds = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const count = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+const MINUTE_MS = 60_000;
+
+/** Every setting of the api and the worker, from the environment. A name ending in `_FILE` reads the value from that file. */
+const configSchema = z.object({
+  DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
+  DATABASE_POOL_SIZE: count(10),
+  TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
+  TEMPORAL_NAMESPACE: z.string().default('default'),
+  /** Where operators look at workflows; links are shown to keys with the scope `operator`. */
+  TEMPORAL_UI_URL: z.url().optional(),
+  ARTIFACTS_URL: z.url({ protocol: /^file$/ }).optional(),
+  CATALOGUE_FILE: z.string().optional(),
+  API_HOST: z.string().default('127.0.0.1'),
+  API_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
+  /** The address that callers know us by; signed links are built from it. */
+  PUBLIC_URL: z.url({ protocol: /^https?$/ }).optional(),
+  /** Signs content links; at least 32 characters. */
+  LINK_SECRET: z.string().min(32),
+  LINK_LIFETIME_SECONDS: count(24 * 60 * 60),
+  /** Loopback ports that result addresses may point at, comma-separated. For development only. */
+  ALLOW_LOOPBACK_PORTS: z
+    .string()
+    .default('')
+    .transform((text) => text.split(',').filter(Boolean).map(Number))
+    .pipe(z.array(z.int().min(1).max(65_535))),
+  ALLOW_HTTP_PROVIDERS: z.stringbool().default(false),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']).default('info'),
+  MAX_BODY_BYTES: count(64 * 1024 * 1024),
+  MAX_ARTIFACT_BYTES: count(4 * 1024 * 1024 * 1024),
+  ARTIFACT_RETENTION_DAYS: count(30),
+  /** Workflow starts a second, by each process that runs a dispatcher. */
+  STARTS_PER_SECOND: count(30),
+  /** Looks a second over all jobs; the interval between looks stretches to keep below it. */
+  LOOKS_PER_SECOND: count(100),
+  WORKER_CACHED_WORKFLOWS: count(1000),
+  SUBMIT_TIMEOUT_MS: milliseconds(60_000),
+  LOOK_TIMEOUT_MS: milliseconds(8_000),
+  DOWNLOAD_TIMEOUT_MS: milliseconds(15 * MINUTE_MS),
+  TASK_STALL_MS: milliseconds(20 * MINUTE_MS),
+  JOB_DEADLINE_MS: milliseconds(60 * MINUTE_MS),
+  RECONCILE_GRACE_MS: milliseconds(10 * MINUTE_MS),
+  RECONCILE_BLIND_GRACE_MS: milliseconds(10_000),
+  RETRY_PAUSE_MS: milliseconds(1_000),
+  LONGEST_RETRY_AFTER_MS: milliseconds(10_000),
+});
+export type Config = Omit<z.infer<typeof configSchema>, 'ARTIFACTS_URL' | 'CATALOGUE_FILE' | 'PUBLIC_URL'> & {
+  ARTIFACTS_URL: string;
+  CATALOGUE_FILE: string;
+  PUBLIC_URL: string;
+};
+
+/** Reads and checks the settings; throws one error that names every wrong one. */
+export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
+  const parsed = configSchema.safeParse(withFiles(environment));
+  if (!parsed.success) throw new Error(`The settings are not valid:\n${z.prettifyError(parsed.error)}`);
+  const config = parsed.data;
+  const root = findProjectRoot();
+  return {
+    ...config,
+    ARTIFACTS_URL: config.ARTIFACTS_URL ?? pathToFileURL(join(root, '.reelay', 'artifacts')).href,
+    CATALOGUE_FILE: config.CATALOGUE_FILE ?? join(root, 'config', 'catalogue.yaml'),
+    PUBLIC_URL: config.PUBLIC_URL ?? `http://${config.API_HOST}:${config.API_PORT}`,
+  };
+}
+
+/** Settings as the environment gives them, with `NAME` read from the file that `NAME_FILE` names; empty texts count as unset. */
+function withFiles(environment: NodeJS.ProcessEnv): Record<string, string> {
+  const settings: Record<string, string> = {};
+  for (const [name, value] of Object.entries(environment)) {
+    if (!value) continue;
+    if (name.endsWith('_FILE') && name !== 'CATALOGUE_FILE') {
+      const target = name.slice(0, -'_FILE'.length);
+      if (target in configSchema.shape) settings[target] = readFileSync(value, 'utf8').trim();
+    } else settings[name] ??= value;
+  }
+  return settings;
+}
