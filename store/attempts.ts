@@ -1,0 +1,189 @@
+import type { Selectable } from 'kysely';
+import type { GenerationRequest } from '../contract/generation.js';
+import type { AttemptRef, Route } from '../contract/plan.js';
+import type { Look, ProviderTask, ResultFile, Submission } from '../contract/provider.js';
+import type { AttemptState, JobPhase } from '../contract/states.js';
+import type { Database } from './database.js';
+import type { AttemptsTable } from './tables.js';
+
+export type AttemptRow = Selectable<AttemptsTable>;
+export type Attempts = ReturnType<typeof createAttempts>;
+
+/** Whether this run may send. Only the run that inserted the row may; `recorded` is what an earlier run left. */
+export type Intent =
+  | { kind: 'inserted'; request: GenerationRequest; attemptKey: string }
+  | { kind: 'recorded'; attempt: AttemptRow }
+  | { kind: 'stopped' };
+
+/** Guarded on the number, so that two runs at once insert one row and write one event. */
+const intendStatement = {
+  name: 'intend_attempt',
+  text: `with job as (
+      update jobs set state = 'running', phase = 'submitting', progress = null, provider = $3, attempts = $2,
+        started_at = coalesce(started_at, now()), last_sequence = last_sequence + 1
+      where id = $1 and state in ('queued', 'running') and cancel_requested_at is null and attempts = $2 - 1
+      returning id, last_sequence, request
+    ), attempt as (
+      insert into attempts (job_id, number, account, upstream_model, attempt_key, cost_micros)
+      select id, $2, $3, $4, $5, $6 from job
+    ), event as (
+      insert into job_events (job_id, sequence, type, data)
+      select id, last_sequence, 'attempt.submitting', jsonb_build_object('attempt', $2::integer, 'provider', $3::text)
+      from job
+    )
+    select request from job`,
+};
+
+const findStatement = { name: 'find_attempt', text: 'select * from attempts where job_id = $1 and number = $2' };
+
+const ofJobStatement = { name: 'attempts_of_job', text: 'select * from attempts where job_id = $1 order by number' };
+
+/**
+ * Moves an attempt on from the states given, and its job's phase with it, as one event. Nothing happens when the attempt has
+ * moved on already; a job that has ended keeps its phase.
+ */
+const recordStatement = {
+  name: 'record_attempt',
+  text: `with attempt as (
+      update attempts set state = $3, task = coalesce($4::jsonb, task), files = coalesce($5::jsonb, files),
+        failure = coalesce($6::jsonb, failure), charged = $7, cost_micros = coalesce($8, cost_micros),
+        answered_at = coalesce(answered_at, now()),
+        finished_at = case when $3 in ('accepted', 'unknown') then null else coalesce(finished_at, now()) end
+      where job_id = $1 and number = $2 and state = any($9) and ($5::jsonb is not null or state <> $3)
+      returning job_id
+    ), job as (
+      update jobs set phase = $10, last_sequence = last_sequence + 1
+      from attempt where jobs.id = attempt.job_id and jobs.state = 'running'
+      returning jobs.id, jobs.last_sequence
+    ), event as (
+      insert into job_events (job_id, sequence, type, data)
+      select id, last_sequence, 'attempt.' || $3, jsonb_build_object('attempt', $2::integer) from job
+    )
+    select count(*) as changed from attempt`,
+};
+
+const recordLookStatement = {
+  name: 'record_look',
+  text: `with job as (
+      update jobs set phase = 'polling', progress = coalesce($2, progress), last_sequence = last_sequence + 1
+      where id = $1 and state = 'running'
+        and (phase is distinct from 'polling' or progress is distinct from coalesce($2, progress))
+      returning id, last_sequence, progress
+    )
+    insert into job_events (job_id, sequence, type, data)
+    select id, last_sequence, 'job.progress', jsonb_build_object('progress', progress) from job`,
+};
+
+const lookingStatement = {
+  name: 'count_looking',
+  text: `select count(*) as jobs from jobs where state = 'running' and phase in ('waiting', 'polling')`,
+};
+
+type Change = {
+  state: AttemptState;
+  from: readonly AttemptState[];
+  phase: JobPhase;
+  charged: AttemptRow['charged'];
+  task?: ProviderTask;
+  files?: ResultFile[];
+  failure?: object;
+  costMicros?: number;
+};
+
+export function createAttempts(database: Database) {
+  const { run } = database;
+
+  return {
+    /** Writes down that this attempt is about to be sent, unless the job was cancelled or has ended. */
+    async intend({ jobId, attempt, route }: AttemptRef & { route: Route }): Promise<Intent> {
+      const attemptKey = `${jobId}:${attempt}`;
+      const values = [jobId, attempt, route.account, route.upstreamModel, attemptKey, route.costMicros];
+      const [inserted] = await run<{ request: GenerationRequest }>(intendStatement, values);
+      if (inserted) return { kind: 'inserted', request: inserted.request, attemptKey };
+      const recorded = await this.find({ jobId, attempt });
+      return recorded ? { kind: 'recorded', attempt: recorded } : { kind: 'stopped' };
+    },
+
+    async find({ jobId, attempt }: AttemptRef): Promise<AttemptRow | undefined> {
+      const [row] = await run<AttemptRow>(findStatement, [jobId, attempt]);
+      return row;
+    },
+
+    ofJob: (jobId: string) => run<AttemptRow>(ofJobStatement, [jobId]),
+
+    /** Keeps the answer to a submit. An answer that came late still turns `unknown` into what it says. */
+    async recordSubmission({ submission, ...attempt }: AttemptRef & { submission: Submission }): Promise<void> {
+      const from = ['intended', 'unknown'] as const;
+      if (submission.outcome === 'accepted') {
+        const { task } = submission;
+        return record(attempt, { state: 'accepted', from, phase: 'waiting', charged: 'possibly', task });
+      }
+      const isUnknown = submission.outcome === 'unknown';
+      return record(attempt, {
+        state: submission.outcome,
+        from,
+        phase: isUnknown ? 'reconciling' : 'routing',
+        charged: isUnknown ? 'possibly' : 'no',
+        failure: submission.error,
+      });
+    },
+
+    /** Keeps progress and phase; writes only what changed. */
+    async recordLook({ jobId, progress }: { jobId: string; progress?: number }): Promise<void> {
+      await run(recordLookStatement, [jobId, progress === undefined ? null : Math.round(progress)]);
+    },
+
+    /** Keeps the provider's word on a task; addresses of files are renewed by a later look. */
+    async recordVerdict({ verdict, task, ...attempt }: AttemptRef & { verdict: Verdict; task: ProviderTask }) {
+      if (verdict.status === 'succeeded') {
+        const { files, costMicros } = verdict;
+        const from = ['intended', 'unknown', 'accepted', 'succeeded', 'abandoned'] as const;
+        return record(attempt, {
+          state: 'succeeded',
+          from,
+          phase: 'downloading',
+          charged: 'yes',
+          task,
+          files,
+          costMicros,
+        });
+      }
+      const charged = verdict.charged === 'unknown' ? 'possibly' : verdict.charged ? 'yes' : 'no';
+      const from = ['intended', 'unknown', 'accepted', 'abandoned'] as const;
+      return record(attempt, { state: 'failed', from, phase: 'routing', charged, task, failure: verdict.error });
+    },
+
+    /** Nobody waits for this task any more; what it may cost stays open until the provider's word. */
+    async abandon({ task, ...attempt }: AttemptRef & { task: ProviderTask }): Promise<void> {
+      const from = ['intended', 'unknown', 'accepted'] as const;
+      return record(attempt, { state: 'abandoned', from, phase: 'routing', charged: 'possibly', task });
+    },
+
+    /** How many jobs wait for a provider's verdict now. */
+    async countLooking(): Promise<number> {
+      const [row] = await run<{ jobs: number }>(lookingStatement, []);
+      return row?.jobs ?? 0;
+    },
+  };
+
+  async function record({ jobId, attempt }: AttemptRef, change: Change): Promise<void> {
+    await run(recordStatement, [
+      jobId,
+      attempt,
+      change.state,
+      jsonOrNull(change.task),
+      jsonOrNull(change.files),
+      jsonOrNull(change.failure),
+      change.charged,
+      change.costMicros ?? null,
+      change.from,
+      change.phase,
+    ]);
+  }
+}
+
+type Verdict = Exclude<Look, { status: 'pending' }>;
+
+function jsonOrNull(value: object | undefined): string | null {
+  return value === undefined ? null : JSON.stringify(value);
+}

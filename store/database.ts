@@ -1,0 +1,107 @@
+import { Kysely, PostgresDialect } from 'kysely';
+import pg from 'pg';
+import { ServiceError } from '../contract/errors.js';
+import type { Logger } from '../runtime/logger.js';
+import type { Tables } from './tables.js';
+
+/** A hot statement, prepared once per connection under its name. */
+export type Statement = { name: string; text: string };
+
+/** Runs one prepared statement: on the pool, or inside a transaction. */
+export type Runner = <Row>(statement: Statement, values: readonly unknown[]) => Promise<Row[]>;
+
+export type Database = {
+  /** For queries that are built at run time; hot paths use `run`. */
+  queries: Kysely<Tables>;
+  run: Runner;
+  transaction<Result>(work: (run: Runner) => Promise<Result>): Promise<Result>;
+  /** Throws `service_unavailable` when the database does not answer. */
+  ping(): Promise<void>;
+  close(): Promise<void>;
+};
+
+type Options = { poolSize?: number; logger?: Logger };
+
+const CONNECT_TIMEOUT_MS = 5_000;
+const STATEMENT_TIMEOUT_MS = 15_000;
+
+export function createDatabase(databaseUrl: string, { poolSize = 10, logger }: Options = {}): Database {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: poolSize,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    statement_timeout: STATEMENT_TIMEOUT_MS,
+    types: { getTypeParser },
+    application_name: 'reelay',
+  });
+  // A connection that dies while it is idle is replaced at its next use; without a listener it would end the process.
+  pool.on('error', (error) => logger?.warn({ err: error }, 'an idle database connection was lost'));
+  const queries = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+
+  return {
+    queries,
+    run: runnerOn(pool),
+    async transaction(work) {
+      const client = await pool.connect().catch(throwTranslated);
+      try {
+        await client.query('begin');
+        const result = await work(runnerOn(client));
+        await client.query('commit');
+        client.release();
+        return result;
+      } catch (error) {
+        // A connection whose rollback fails is in an unknown state: it is closed, not returned to the pool.
+        const broken = await client.query('rollback').then(
+          () => false,
+          () => true,
+        );
+        client.release(broken);
+        return throwTranslated(error);
+      }
+    },
+    async ping() {
+      await pool.query('select 1').catch(throwTranslated);
+    },
+    close: () => queries.destroy(),
+  };
+}
+
+function runnerOn(target: pg.Pool | pg.PoolClient): Runner {
+  return async <Row>(statement: Statement, values: readonly unknown[]) => {
+    const result = await target
+      .query<Row & pg.QueryResultRow>({ ...statement, values: [...values] })
+      .catch(throwTranslated);
+    return result.rows;
+  };
+}
+
+/** SQLSTATE classes and socket errors that mean "the database is away", as against "the statement is wrong". */
+const awayCodes = /^(08|53|57P)|^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMEDOUT)$/;
+
+/** True for an error that says nothing about the statement: the database could not be reached or is going down. */
+export function isDatabaseAway(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if ('code' in error && typeof error.code === 'string') return awayCodes.test(error.code);
+  return /Connection terminated|timeout exceeded when trying to connect/.test(error.message);
+}
+
+function throwTranslated(error: unknown): never {
+  if (!isDatabaseAway(error)) throw error;
+  throw new ServiceError('service_unavailable', {
+    detail: 'The database does not answer.',
+    retryAfterSeconds: 1,
+    cause: error,
+  });
+}
+
+/** True when a statement was refused by the named constraint. */
+export function violates(error: unknown, constraint: string): boolean {
+  return error instanceof pg.DatabaseError && error.constraint === constraint;
+}
+
+/** Amounts and counts are far below 2^53, so `bigint` columns are read as numbers. */
+const INT8 = 20;
+function getTypeParser(type: number, format?: 'text' | 'binary') {
+  if (type === INT8) return Number;
+  return format === 'binary' ? pg.types.getTypeParser(type, 'binary') : pg.types.getTypeParser(type);
+}

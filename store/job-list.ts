@@ -1,0 +1,41 @@
+import type { JobState } from '../contract/states.js';
+import type { Database } from './database.js';
+import { type JobRow, jobRowColumns } from './job-row.js';
+
+export type JobFilter = {
+  workspaceId: string;
+  status?: JobState;
+  model?: string;
+  provider?: string;
+  operation?: JobRow['operation'];
+  createdFrom?: Date;
+  createdBefore?: Date;
+  /** The id of the last job of the page before. */
+  after?: string;
+  limit: number;
+};
+
+export type JobList = ReturnType<typeof createJobList>;
+
+export function createJobList(database: Database) {
+  return {
+    /** Newest first. `hasMore` tells that another page follows. */
+    async page(filter: JobFilter): Promise<{ jobs: JobRow[]; hasMore: boolean }> {
+      let query = database.queries
+        .selectFrom('jobs')
+        .select([...jobRowColumns])
+        .where('workspace_id', '=', filter.workspaceId)
+        .orderBy('id', 'desc')
+        .limit(filter.limit + 1);
+      if (filter.status) query = query.where('state', '=', filter.status);
+      if (filter.model) query = query.where('model', '=', filter.model);
+      if (filter.provider) query = query.where('provider', '=', filter.provider);
+      if (filter.operation) query = query.where('operation', '=', filter.operation);
+      if (filter.createdFrom) query = query.where('created_at', '>=', filter.createdFrom);
+      if (filter.createdBefore) query = query.where('created_at', '<', filter.createdBefore);
+      if (filter.after) query = query.where('id', '<', filter.after);
+      const rows = await query.execute();
+      return { jobs: rows.slice(0, filter.limit), hasMore: rows.length > filter.limit };
+    },
+  };
+}

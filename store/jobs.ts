@@ -1,0 +1,156 @@
+import { ServiceError } from '../contract/errors.js';
+import type { GenerationRequest } from '../contract/generation.js';
+import { formatUsd, type Micros } from '../contract/money.js';
+import type { JobPlan } from '../contract/plan.js';
+import type { StoredInput } from './artifacts.js';
+import { type Database, violates } from './database.js';
+import { type JobRow, jobColumns } from './job-row.js';
+
+export type NewJob = {
+  id: string;
+  workspaceId: string;
+  apiKeyId: string;
+  openJobLimit: number;
+  dialect: string;
+  request: GenerationRequest;
+  plan: JobPlan;
+  priceMicrosPerSecond: Micros;
+  holdMicros: Micros;
+  inputs: StoredInput[];
+  idempotency?: { key: string; requestSha256: Buffer };
+};
+
+export type Acceptance = { job: JobRow; isReplay: boolean };
+export type Jobs = ReturnType<typeof createJobs>;
+
+/**
+ * One statement: idempotency key, job, event, inputs and hold, or nothing. An idempotency key older than a day counts as new.
+ * A hold that would overdraw the account fails on its constraint and takes everything back.
+ */
+const acceptStatement = {
+  name: 'accept_job',
+  text: `with room as (
+      select 1 where (select count(*) from jobs where workspace_id = $2 and state in ('queued', 'running')) < $4
+    ), key as (
+      insert into idempotency_keys as kept (workspace_id, key, request_sha256, job_id)
+      select $2, $12, $13, $1 from room where $12::text is not null
+      on conflict (workspace_id, key) do update
+        set request_sha256 = excluded.request_sha256, job_id = excluded.job_id, created_at = now()
+        where kept.created_at < now() - interval '24 hours'
+      returning 1
+    ), job as (
+      insert into jobs (id, workspace_id, api_key_id, dialect, operation, model, request, plan, provider,
+        price_micros_per_second, held_micros)
+      select $1, $2, $3, $5, $6::jsonb->>'operation', $6::jsonb->>'model', $6::jsonb, $7::jsonb, $8, $9, $10
+      from room where $12::text is null or exists (select from key)
+      returning *
+    ), event as (
+      insert into job_events (job_id, sequence, type) select id, last_sequence, 'job.queued' from job
+    ), inputs as (
+      insert into artifacts (id, workspace_id, job_id, role, location, bytes, sha256, content_type, width, height, expires_at)
+      select i.id, $2, job.id, 'input', i.location, i.bytes, i.sha256, i.content_type, i.width, i.height, i.expires_at
+      from job, jsonb_to_recordset($11::jsonb) as i(id text, location text, bytes bigint, sha256 text,
+        content_type text, width integer, height integer, expires_at timestamptz)
+    )
+    select ${jobColumns('job')}, ledger_post('hold', ledger_account($2, 'available'), ledger_account($2, 'held'), $10, $1)
+    from job`,
+};
+
+const keptKeyStatement = {
+  name: 'kept_idempotency_key',
+  text: `select kept.request_sha256, ${jobColumns('jobs')}
+    from idempotency_keys kept join jobs on jobs.id = kept.job_id
+    where kept.workspace_id = $1 and kept.key = $2`,
+};
+
+const findStatement = {
+  name: 'find_job',
+  text: `select ${jobColumns('jobs')} from jobs where id = $1 and workspace_id = $2`,
+};
+
+const requestCancelStatement = {
+  name: 'request_cancel',
+  text: `update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
+    where id = $1 and workspace_id = $2 and state in ('queued', 'running') returning ${jobColumns('jobs')}`,
+};
+
+const availableStatement = {
+  name: 'available_balance',
+  text: `select balance_micros from ledger_accounts where id = ledger_account($1, 'available')`,
+};
+
+export function createJobs(database: Database) {
+  const { run } = database;
+
+  return {
+    /**
+     * Stores the job and holds its price in one transaction. A known idempotency key gives back its job.
+     * @throws `insufficient_funds`, `too_many_jobs`, `idempotency_key_reused`; then nothing is stored or held.
+     */
+    async accept(job: NewJob): Promise<Acceptance> {
+      const provider = job.plan.routes[0]?.account ?? '';
+      const values = [
+        job.id,
+        job.workspaceId,
+        job.apiKeyId,
+        job.openJobLimit,
+        job.dialect,
+        JSON.stringify(job.request),
+        JSON.stringify(job.plan),
+        provider,
+        job.priceMicrosPerSecond,
+        job.holdMicros,
+        JSON.stringify(job.inputs),
+        job.idempotency?.key ?? null,
+        job.idempotency?.requestSha256 ?? null,
+      ];
+      try {
+        const [accepted] = await run<JobRow>(acceptStatement, values);
+        if (accepted) return { job: accepted, isReplay: false };
+      } catch (error) {
+        if (violates(error, 'ledger_accounts_not_overdrawn')) {
+          // The same request may have been accepted before the money ran out.
+          const replay = await this.replay(job);
+          if (replay) return replay;
+          throw await insufficientFunds(job);
+        }
+        throw error;
+      }
+      const replay = await this.replay(job);
+      if (replay) return replay;
+      throw new ServiceError('too_many_jobs', {
+        detail: `The workspace has ${job.openJobLimit} open jobs, which is its limit.`,
+        retryAfterSeconds: 5,
+      });
+    },
+
+    /** The job that this idempotency key made before, if any. @throws `idempotency_key_reused` for another request. */
+    async replay({ workspaceId, idempotency }: Pick<NewJob, 'workspaceId' | 'idempotency'>) {
+      if (!idempotency) return undefined;
+      type KeptRow = JobRow & { request_sha256: Buffer };
+      const [kept] = await run<KeptRow>(keptKeyStatement, [workspaceId, idempotency.key]);
+      if (!kept) return undefined;
+      if (!kept.request_sha256.equals(idempotency.requestSha256)) throw new ServiceError('idempotency_key_reused');
+      return { job: kept, isReplay: true } satisfies Acceptance;
+    },
+
+    /** A job of this workspace; another's is as unknown as one that never was. */
+    async find({ id, workspaceId }: { id: string; workspaceId: string }): Promise<JobRow | undefined> {
+      const [row] = await run<JobRow>(findStatement, [id, workspaceId]);
+      return row;
+    },
+
+    /** Marks the wish; the dispatcher carries it out. Undefined when the job is not open. */
+    async requestCancel({ id, workspaceId }: { id: string; workspaceId: string }): Promise<JobRow | undefined> {
+      const [row] = await run<JobRow>(requestCancelStatement, [id, workspaceId]);
+      return row;
+    },
+  };
+
+  async function insufficientFunds({ workspaceId, holdMicros }: NewJob): Promise<ServiceError> {
+    const [account] = await run<{ balance_micros: number }>(availableStatement, [workspaceId]);
+    return new ServiceError('insufficient_funds', {
+      detail: `The job needs ${formatUsd(holdMicros)} USD; ${formatUsd(account?.balance_micros ?? 0)} USD are available.`,
+    });
+  }
+}

@@ -1,0 +1,134 @@
+import type { ColumnType, Generated } from 'kysely';
+import type { GenerationRequest } from '../contract/generation.js';
+import type { JobPlan } from '../contract/plan.js';
+import type { ProviderTask, ResultFile } from '../contract/provider.js';
+import type { ProviderFailure } from '../contract/provider-errors.js';
+import type { AttemptState, JobPhase, JobState, ProviderCancel } from '../contract/states.js';
+
+type Timestamp = Generated<Date>;
+type Json<Value> = ColumnType<Value, string, string>;
+
+export type JobsTable = {
+  id: string;
+  workspace_id: string;
+  api_key_id: string;
+  dialect: string;
+  operation: GenerationRequest['operation'];
+  model: string;
+  request: Json<GenerationRequest>;
+  plan: Json<JobPlan>;
+  state: Generated<JobState>;
+  phase: JobPhase | null;
+  progress: number | null;
+  provider: string;
+  attempts: Generated<number>;
+  last_sequence: Generated<number>;
+  price_micros_per_second: number;
+  held_micros: number;
+  captured_micros: number | null;
+  started_by: Generated<'caller' | 'pipeline'>;
+  provider_cancel: ProviderCancel | null;
+  error_code: string | null;
+  created_at: Timestamp;
+  started_at: Date | null;
+  finished_at: Date | null;
+  claimed_until: Date | null;
+  dispatched_at: Date | null;
+  cancel_requested_at: Date | null;
+  cancel_delivered_at: Date | null;
+};
+
+export type AttemptsTable = {
+  job_id: string;
+  number: number;
+  account: string;
+  upstream_model: string;
+  attempt_key: string;
+  state: AttemptState;
+  task: ProviderTask | null;
+  files: ResultFile[] | null;
+  cost_micros: number;
+  charged: 'yes' | 'no' | 'possibly';
+  failure: ProviderFailure | null;
+  intended_at: Timestamp;
+  answered_at: Date | null;
+  finished_at: Date | null;
+};
+
+export type ArtifactsTable = {
+  id: string;
+  workspace_id: string;
+  job_id: string | null;
+  role: 'input' | 'video';
+  variant: number | null;
+  location: string;
+  bytes: number;
+  sha256: string;
+  content_type: string;
+  width: number | null;
+  height: number | null;
+  duration_seconds: number | null;
+  frames_per_second: number | null;
+  created_at: Timestamp;
+  expires_at: Date;
+  deleted_at: Date | null;
+};
+
+export type Tables = {
+  workspaces: {
+    id: string;
+    name: string;
+    open_job_limit: Generated<number>;
+    requests_per_minute: Generated<number>;
+    cancel_charge: Generated<'none' | 'full'>;
+    created_at: Timestamp;
+  };
+  api_keys: {
+    id: string;
+    workspace_id: string;
+    name: Generated<string>;
+    prefix: string;
+    secret_sha256: Buffer;
+    scopes: string[];
+    created_at: Timestamp;
+    expires_at: Date | null;
+    revoked_at: Date | null;
+    last_used_at: Date | null;
+  };
+  jobs: JobsTable;
+  job_events: {
+    job_id: string;
+    sequence: number;
+    type: string;
+    data: Json<Record<string, unknown>>;
+    created_at: Timestamp;
+  };
+  idempotency_keys: {
+    workspace_id: string;
+    key: string;
+    request_sha256: Buffer;
+    job_id: string;
+    created_at: Timestamp;
+  };
+  attempts: AttemptsTable;
+  artifacts: ArtifactsTable;
+  ledger_accounts: { id: Generated<number>; workspace_id: string | null; kind: string; balance_micros: number };
+  ledger_transfers: {
+    id: Generated<number>;
+    kind: string;
+    debit_account_id: number;
+    credit_account_id: number;
+    amount_micros: number;
+    job_id: string | null;
+    attempt: number | null;
+    reference: string | null;
+    created_at: Timestamp;
+  };
+  settlements: {
+    job_id: string;
+    captured_micros: number;
+    released_micros: number;
+    delivered_seconds: number;
+    created_at: Timestamp;
+  };
+};
