@@ -1,0 +1,16 @@
+import { defineQuery } from '@temporalio/workflow';
+import type { JobPhase, ProviderCancel } from '../contract/states.js';
+
+/** What a running job's workflow knows of itself. Ids, words and counts only. */
+export type JobStateView = {
+  step: string;
+  phase: JobPhase;
+  attempt: number;
+  provider: string | null;
+  isCancelRequested: boolean;
+  providerCancel: ProviderCancel | null;
+  /** One line per ended attempt, oldest first: `1 omixa: refused (RATE_LIMITED)`. */
+  story: string[];
+};
+
+export const jobState = defineQuery<JobStateView>('jobState');
