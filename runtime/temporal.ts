@@ -1,20 +1,6 @@
-import { Client, Connection, defineSearchAttributeKey } from '@temporalio/client';
+import { Client, Connection } from '@temporalio/client';
+import { searchAttributeNames } from '../contract/queues.js';
 import type { Logger } from './logger.js';
-
-/** Where workflows run, and where each account's calls and the downloads do. One queue per provider account bounds its traffic. */
-export const workflowQueue = 'reelay-jobs';
-export const mediaQueue = 'reelay-media';
-export const providerQueue = (account: string) => `reelay-provider-${account}`;
-
-/** What operators filter by in Temporal's Web UI. */
-export const searchAttributes = {
-  status: defineSearchAttributeKey('ReelayStatus', 'KEYWORD'),
-  provider: defineSearchAttributeKey('ReelayProvider', 'KEYWORD'),
-  model: defineSearchAttributeKey('ReelayModel', 'KEYWORD'),
-  workspace: defineSearchAttributeKey('ReelayWorkspace', 'KEYWORD'),
-  operation: defineSearchAttributeKey('ReelayOperation', 'KEYWORD'),
-  pipeline: defineSearchAttributeKey('ReelayPipeline', 'KEYWORD'),
-} as const;
 
 type TemporalAddress = { TEMPORAL_ADDRESS: string; TEMPORAL_NAMESPACE: string };
 
@@ -23,20 +9,20 @@ export function createTemporalClient({ TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE }: T
   return new Client({ connection: Connection.lazy({ address: TEMPORAL_ADDRESS }), namespace: TEMPORAL_NAMESPACE });
 }
 
-const KEYWORD = 2;
-const ALREADY_EXISTS = 6;
+const INDEXED_VALUE_TYPE_KEYWORD = 2;
+const GRPC_ALREADY_EXISTS = 6;
 
 /** Registers the search attributes; a workflow that names an unknown one would hang. Safe to repeat. */
 export async function registerSearchAttributes(client: Client, logger: Logger): Promise<void> {
   const { operatorService } = client.connection;
-  const namespace = client.options.namespace;
+  const { namespace } = client.options;
   const { customAttributes } = await operatorService.listSearchAttributes({ namespace });
-  const missing = Object.values(searchAttributes).filter(({ name }) => !(name in customAttributes));
+  const missing = Object.values(searchAttributeNames).filter((name) => !(name in (customAttributes ?? {})));
   if (missing.length === 0) return;
-  const wanted = Object.fromEntries(missing.map(({ name }) => [name, KEYWORD]));
+  const wanted = Object.fromEntries(missing.map((name) => [name, INDEXED_VALUE_TYPE_KEYWORD]));
   await operatorService.addSearchAttributes({ namespace, searchAttributes: wanted }).catch((error: unknown) => {
-    const isThere = error instanceof Error && 'code' in error && error.code === ALREADY_EXISTS;
-    if (!isThere) throw error;
+    const isThereByNow = error instanceof Error && 'code' in error && error.code === GRPC_ALREADY_EXISTS;
+    if (!isThereByNow) throw error;
   });
-  logger.info({ searchAttributes: Object.keys(wanted) }, 'search attributes registered');
+  logger.info({ searchAttributes: missing }, 'search attributes registered');
 }
