@@ -12,7 +12,7 @@ export type Route = {
   lookIntervalMs: number;
 };
 
-/** Every duration of a job, so that tests run in milliseconds and running jobs keep the values they started with. */
+/** Every duration of a job in milliseconds, so that tests run in milliseconds and running jobs keep the values they started with. */
 export type JobTiming = {
   /** One HTTP exchange of a submit. */
   submitTimeoutMs: number;
@@ -26,6 +26,9 @@ export type JobTiming = {
   /** How long a lost answer is looked for: where the provider can be asked, and where it cannot. */
   reconcileGraceMs: number;
   reconcileBlindGraceMs: number;
+  /** What the caller asked for; these win over the provider's hints, which win over the route's own. */
+  firstLookMs: number | null;
+  lookIntervalMs: number | null;
   /** Between two tries at the same provider when it names no time, and the longest `Retry-After` that is waited for. */
   retryPauseMs: number;
   longestRetryAfterMs: number;

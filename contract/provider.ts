@@ -33,7 +33,7 @@ export type Reconciliation =
 
 export type CallOptions = { signal: AbortSignal };
 export type SubmitOptions = CallOptions & { attemptKey: string };
-export type LostAttempt = { attemptKey: string; intendedAt: Date; upstreamModel: string; prompt: string };
+export type LostAttempt = { attemptKey: string; intendedAt: Date; upstreamModel: string };
 
 /** One upstream account, spoken to over HTTP. Translates and judges: no retries, no waiting, no environment, no logging. */
 export interface VideoProvider {

@@ -42,7 +42,7 @@ const configSchema = z.object({
   LOOKS_PER_SECOND: count(100),
   WORKER_CACHED_WORKFLOWS: count(1000),
   SUBMIT_TIMEOUT_MS: milliseconds(60_000),
-  LOOK_TIMEOUT_MS: milliseconds(8_000),
+  LOOK_TIMEOUT_MS: milliseconds(6_000),
   DOWNLOAD_TIMEOUT_MS: milliseconds(15 * MINUTE_MS),
   TASK_STALL_MS: milliseconds(20 * MINUTE_MS),
   JOB_DEADLINE_MS: milliseconds(60 * MINUTE_MS),

@@ -2,11 +2,13 @@ import type { Selectable } from 'kysely';
 import type { GenerationRequest } from '../contract/generation.js';
 import type { AttemptRef, Route } from '../contract/plan.js';
 import type { Look, ProviderTask, ResultFile, Submission } from '../contract/provider.js';
+import type { ProviderFailure } from '../contract/provider-errors.js';
 import type { AttemptState, JobPhase } from '../contract/states.js';
 import type { Database } from './database.js';
 import type { AttemptsTable } from './tables.js';
 
-export type AttemptRow = Selectable<AttemptsTable>;
+/** An attempt, with its age by the database's clock. */
+export type AttemptRow = Selectable<AttemptsTable> & { age_ms: number };
 export type Attempts = ReturnType<typeof createAttempts>;
 
 /** Whether this run may send. Only the run that inserted the row may; `recorded` is what an earlier run left. */
@@ -34,9 +36,17 @@ const intendStatement = {
     select request from job`,
 };
 
-const findStatement = { name: 'find_attempt', text: 'select * from attempts where job_id = $1 and number = $2' };
+const columns = '*, extract(epoch from now() - intended_at)::double precision * 1000 as age_ms';
 
-const ofJobStatement = { name: 'attempts_of_job', text: 'select * from attempts where job_id = $1 order by number' };
+const findStatement = {
+  name: 'find_attempt',
+  text: `select ${columns} from attempts where job_id = $1 and number = $2`,
+};
+
+const ofJobStatement = {
+  name: 'attempts_of_job',
+  text: `select ${columns} from attempts where job_id = $1 order by number`,
+};
 
 /**
  * Moves an attempt on from the states given, and its job's phase with it, as one event. Nothing happens when the attempt has
@@ -47,7 +57,7 @@ const recordStatement = {
   text: `with attempt as (
       update attempts set state = $3, task = coalesce($4::jsonb, task), files = coalesce($5::jsonb, files),
         failure = coalesce($6::jsonb, failure), charged = $7, cost_micros = coalesce($8, cost_micros),
-        answered_at = coalesce(answered_at, now()),
+        answered_at = case when $11 then coalesce(answered_at, now()) end,
         finished_at = case when $3 in ('accepted', 'unknown') then null else coalesce(finished_at, now()) end
       where job_id = $1 and number = $2 and state = any($9) and ($5::jsonb is not null or state <> $3)
       returning job_id
@@ -86,7 +96,7 @@ type Change = {
   charged: AttemptRow['charged'];
   task?: ProviderTask;
   files?: ResultFile[];
-  failure?: object;
+  failure?: ProviderFailure;
   costMicros?: number;
 };
 
@@ -128,6 +138,13 @@ export function createAttempts(database: Database) {
       });
     },
 
+    /** Says openly that the run that sent this attempt left no answer. It may still come: a slow run records it. */
+    async recordLost(attempt: AttemptRef): Promise<void> {
+      const failure: ProviderFailure = { class: 'OUTCOME_UNKNOWN', message: 'the run that sent this left no answer' };
+      const from = ['intended'] as const;
+      return record(attempt, { state: 'unknown', from, phase: 'reconciling', charged: 'possibly', failure }, false);
+    },
+
     /** Keeps progress and phase; writes only what changed. */
     async recordLook({ jobId, progress }: { jobId: string; progress?: number }): Promise<void> {
       await run(recordLookStatement, [jobId, progress === undefined ? null : Math.round(progress)]);
@@ -166,7 +183,7 @@ export function createAttempts(database: Database) {
     },
   };
 
-  async function record({ jobId, attempt }: AttemptRef, change: Change): Promise<void> {
+  async function record({ jobId, attempt }: AttemptRef, change: Change, isAnswered = true): Promise<void> {
     await run(recordStatement, [
       jobId,
       attempt,
@@ -178,6 +195,7 @@ export function createAttempts(database: Database) {
       change.costMicros ?? null,
       change.from,
       change.phase,
+      isAnswered,
     ]);
   }
 }

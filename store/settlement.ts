@@ -8,7 +8,7 @@ export type Ending = {
   jobId: string;
   state: 'succeeded' | 'failed' | 'canceled';
   errorCode?: JobFailureCode;
-  providerCancel?: ProviderCancel;
+  providerCancel: ProviderCancel | null;
 };
 
 export type Settled = { state: JobState; capturedMicros: Micros };
@@ -86,7 +86,7 @@ export function createSettlement(database: Database) {
         const deliveredSeconds =
           ending.state === 'succeeded' ? facts.measured_seconds.reduce((sum, seconds) => sum + seconds, 0) : 0;
         const { jobId, state, errorCode, providerCancel } = ending;
-        const values = [jobId, state, errorCode ?? null, providerCancel ?? null, capturedMicros, deliveredSeconds];
+        const values = [jobId, state, errorCode ?? null, providerCancel, capturedMicros, deliveredSeconds];
         await run(settleStatement, values);
         await run(providerCostsStatement, [jobId]);
         return { state, capturedMicros };

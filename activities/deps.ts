@@ -1,0 +1,23 @@
+import type { GuardedFetch } from '../artifacts/guarded-fetch.js';
+import type { ArtifactStore } from '../artifacts/store.js';
+import type { MediaProcess } from '../media/process.js';
+import type { Providers } from '../providers/registry.js';
+import type { Logger } from '../runtime/logger.js';
+import type { Artifacts } from '../store/artifacts.js';
+import type { Attempts } from '../store/attempts.js';
+import type { Settlement } from '../store/settlement.js';
+
+/** What activities work with; built once by the worker. */
+export type ActivityDeps = {
+  attempts: Attempts;
+  artifacts: Artifacts;
+  settlement: Settlement;
+  providers: Providers;
+  store: ArtifactStore;
+  fetchGuarded: GuardedFetch;
+  media: MediaProcess;
+  logger: Logger;
+  /** The pause before the next look, stretched while very many jobs wait. */
+  paceOfLooks: (intervalMs: number) => Promise<number>;
+  limits: { maxArtifactBytes: number; retentionDays: number };
+};

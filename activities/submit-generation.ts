@@ -1,0 +1,99 @@
+import type { Generation, GenerationRequest, MediaInput } from '../contract/generation.js';
+import type { AttemptRef, Route } from '../contract/plan.js';
+import type { Submission } from '../contract/provider.js';
+import type { AttemptRow } from '../store/attempts.js';
+import type { ActivityDeps } from './deps.js';
+import { withHeartbeat } from './heartbeat.js';
+import { recordForAWhile } from './record.js';
+
+export type SubmitInput = AttemptRef & { route: Route; timeoutMs: number };
+
+/** The answer to a submit as the workflow needs it: words and ids, no texts. */
+export type SubmitOutcome =
+  | { kind: 'accepted'; task: AcceptedTask; lookAgainInMs?: number; isFinished?: boolean }
+  | { kind: 'refused' | 'not_sent'; errorClass: FailureClass; retryAfterMs?: number }
+  | { kind: 'unknown' }
+  | { kind: 'stopped' };
+type AcceptedTask = Extract<Submission, { outcome: 'accepted' }>['task'];
+type FailureClass = Exclude<Submission, { outcome: 'accepted' }>['error']['class'];
+
+/**
+ * Starts the paid generation of one attempt, at most once.
+ *
+ * @returns `unknown` when an earlier run of this activity left no answer: only reconciliation may decide whether that run was charged.
+ */
+export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promise<SubmitOutcome> {
+  return withHeartbeat(async () => {
+    const { jobId, attempt, route } = input;
+    // Written before the call: a crash in between must leave a trace of a possible charge. Only the run that inserts the row may send.
+    const intent = await deps.attempts.intend({ jobId, attempt, route });
+    if (intent.kind === 'stopped') return { kind: 'stopped' };
+    if (intent.kind === 'recorded') return answerOfEarlierRun(deps, intent.attempt);
+
+    const generation = await generationFor(deps, { jobId, request: intent.request, route });
+    const signal = AbortSignal.timeout(input.timeoutMs);
+    const submission = await deps.providers
+      .get(route.account)
+      .submit(generation, { attemptKey: intent.attemptKey, signal });
+    // Tried for a while, never thrown: an id in hand must not be lost because the database is away.
+    await recordForAWhile(deps, { jobId, attempt, submission });
+    deps.logger.info({ jobId, attempt, provider: route.account, outcome: submission.outcome }, 'generation submitted');
+    return outcomeOf(submission);
+  });
+}
+
+async function answerOfEarlierRun(deps: ActivityDeps, row: AttemptRow): Promise<SubmitOutcome> {
+  const recorded = recordedOutcome(row);
+  if (recorded) return recorded;
+  await deps.attempts.recordLost({ jobId: row.job_id, attempt: row.number });
+  return { kind: 'unknown' };
+}
+
+/** What an attempt's row says of its submit; undefined while no answer is written there. */
+export function recordedOutcome(row: AttemptRow): SubmitOutcome | undefined {
+  if (row.task) return { kind: 'accepted', task: row.task };
+  if (row.state === 'refused' || row.state === 'not_sent') {
+    const errorClass = row.failure?.class ?? 'PROVIDER_INTERNAL';
+    return { kind: row.state, errorClass, retryAfterMs: row.failure?.retryAfterMs };
+  }
+  return undefined;
+}
+
+function outcomeOf(submission: Submission): SubmitOutcome {
+  switch (submission.outcome) {
+    case 'accepted': {
+      const { task, lookAgainInMs, finished } = submission;
+      return { kind: 'accepted', task, lookAgainInMs, isFinished: finished !== undefined };
+    }
+    case 'refused':
+    case 'not_sent': {
+      const { class: errorClass, retryAfterMs } = submission.error;
+      return { kind: submission.outcome, errorClass, retryAfterMs };
+    }
+    case 'unknown':
+      return { kind: 'unknown' };
+  }
+}
+
+type GenerationParts = { jobId: string; request: GenerationRequest; route: Route };
+
+/** The request in the words of one route, with the bytes of its inputs. */
+async function generationFor(deps: ActivityDeps, { jobId, request, route }: GenerationParts): Promise<Generation> {
+  const { model: _, inputs, waitSeconds: _w, pollIntervalSeconds: _p, deadlineSeconds: _d, ...asked } = request;
+  const needsInputs = inputs.firstFrame || inputs.lastFrame || inputs.references.length > 0;
+  const rows = needsInputs ? await deps.artifacts.inputsOf(jobId) : [];
+  const read = async ({ artifactId }: { artifactId: string }): Promise<MediaInput> => {
+    const row = rows.find(({ id }) => id === artifactId);
+    if (!row) throw new Error(`input ${artifactId} of ${jobId} has no row`);
+    return { contentType: row.content_type, bytes: await deps.store.readAll(row.location) };
+  };
+  return {
+    ...asked,
+    upstreamModel: route.upstreamModel,
+    inputs: {
+      ...(inputs.firstFrame && { firstFrame: await read(inputs.firstFrame) }),
+      ...(inputs.lastFrame && { lastFrame: await read(inputs.lastFrame) }),
+      references: await Promise.all(inputs.references.map(read)),
+    },
+  };
+}

@@ -1,0 +1,102 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Client } from '@temporalio/client';
+import type { Logger } from '../runtime/logger.js';
+import type { DispatchQueue } from '../store/dispatch-queue.js';
+import type { Settlement } from '../store/settlement.js';
+import { deliverCancel } from './cancel.js';
+import { startWorkflow } from './start.js';
+import { createTokenBucket } from './token-bucket.js';
+
+type Deps = {
+  queue: DispatchQueue;
+  settlement: Settlement;
+  client: Client;
+  logger: Logger;
+  /** A burst of accepted jobs is started at this rate, so that it does not make running jobs late. */
+  startsPerSecond: number;
+};
+
+export type Dispatcher = {
+  start(): void;
+  /** Something was accepted or cancelled: look now instead of at the next second. */
+  wake(): void;
+  close(): Promise<void>;
+};
+
+const LOOK_EVERY_MS = 1_000;
+const BATCH = 50;
+
+/**
+ * Makes Temporal agree with the rows: starts jobs that have no workflow yet and delivers cancels. It is the only thing that does,
+ * so accepting a job needs no Temporal, and what one process left undone another finds within a second.
+ */
+export function createDispatcher({ queue, settlement, client, logger, startsPerSecond }: Deps): Dispatcher {
+  const bucket = createTokenBucket(startsPerSecond);
+  const stopping = new AbortController();
+  let isWoken = false;
+  let interruptPause = () => {};
+  let running: Promise<void> = Promise.resolve();
+
+  return {
+    start() {
+      running = run();
+    },
+    wake() {
+      isWoken = true;
+      interruptPause();
+    },
+    async close() {
+      stopping.abort();
+      interruptPause();
+      await running;
+    },
+  };
+
+  async function run(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      isWoken = false;
+      const mayBeMore = await round().catch((error: unknown) => {
+        logger.warn({ err: error }, 'dispatching failed; it is tried again');
+        return false;
+      });
+      if (!mayBeMore && !isWoken) await rest(LOOK_EVERY_MS);
+    }
+  }
+
+  /** True when there may be more to do at once. */
+  async function round(): Promise<boolean> {
+    await deliverCancels();
+    const tokens = await bucket.take(BATCH, stopping.signal);
+    const jobs = tokens > 0 ? await queue.claim(tokens) : [];
+    bucket.giveBack(tokens - jobs.length);
+    if (jobs.length === 0) return false;
+
+    const results = await Promise.allSettled(jobs.map((job) => startWorkflow(client, job)));
+    const idsOf = (status: PromiseSettledResult<unknown>['status']) =>
+      jobs.filter((_, index) => results[index]?.status === status).map(({ id }) => id);
+    const started = idsOf('fulfilled');
+    if (started.length > 0) await queue.markDispatched(started);
+    const failure = results.find((result) => result.status === 'rejected');
+    if (!failure) return true;
+    const unstarted = idsOf('rejected');
+    logger.warn(
+      { err: failure.reason, jobs: unstarted.length },
+      'workflows could not be started; they are tried again',
+    );
+    await queue.release(unstarted);
+    return false;
+  }
+
+  async function deliverCancels(): Promise<void> {
+    for (const { id, may_have_workflow } of await queue.cancelRequests()) {
+      await deliverCancel({ client, queue, settlement, jobId: id, mayHaveWorkflow: may_have_workflow });
+    }
+  }
+
+  async function rest(ms: number): Promise<void> {
+    const waking = new AbortController();
+    interruptPause = () => waking.abort();
+    if (!stopping.signal.aborted) await pause(ms, undefined, { signal: waking.signal }).catch(() => {});
+    interruptPause = () => {};
+  }
+}

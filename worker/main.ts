@@ -1,0 +1,89 @@
+import { NativeConnection, Runtime } from '@temporalio/worker';
+import { createActivities } from '../activities/index.js';
+import { createDiskStore } from '../artifacts/disk-store.js';
+import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
+import { createDispatcher } from '../dispatch/dispatcher.js';
+import { createMediaProcess } from '../media/process.js';
+import { createProviders } from '../providers/registry.js';
+import { readCatalogue } from '../runtime/catalogue.js';
+import { readConfig } from '../runtime/config.js';
+import { createLogger } from '../runtime/logger.js';
+import { closeOnSignal } from '../runtime/shutdown.js';
+import { createTemporalClient, registerSearchAttributes } from '../runtime/temporal.js';
+import { createArtifacts } from '../store/artifacts.js';
+import { createAttempts } from '../store/attempts.js';
+import { createDatabase } from '../store/database.js';
+import { createDispatchQueue } from '../store/dispatch-queue.js';
+import { migrate } from '../store/migrate.js';
+import { createSettlement } from '../store/settlement.js';
+import { createPaceOfLooks } from './pace.js';
+import { untilReachable } from './patience.js';
+import { temporalLogger } from './temporal-logger.js';
+import { createWorkers } from './workers.js';
+
+/** Builds everything the activities need and runs the workers until the process is told to stop. */
+const config = readConfig();
+const logger = createLogger('worker', config.LOG_LEVEL);
+Runtime.install({ logger: temporalLogger(logger), shutdownSignals: [] });
+
+const catalogue = readCatalogue(config.CATALOGUE_FILE);
+await untilReachable({ what: 'the database', logger, work: () => migrate(config.DATABASE_URL) });
+const database = createDatabase(config.DATABASE_URL, { poolSize: config.DATABASE_POOL_SIZE, logger });
+const client = createTemporalClient(config);
+await untilReachable({ what: 'Temporal', logger, work: () => registerSearchAttributes(client, logger) });
+const connection = await untilReachable({
+  what: 'Temporal',
+  logger,
+  work: () => NativeConnection.connect({ address: config.TEMPORAL_ADDRESS }),
+});
+
+const attempts = createAttempts(database);
+const settlement = createSettlement(database);
+const providers = createProviders({
+  catalogue,
+  credentials: (variable) => process.env[variable],
+  allowHttp: config.ALLOW_HTTP_PROVIDERS,
+});
+const media = createMediaProcess();
+const store = createDiskStore(config.ARTIFACTS_URL);
+
+const activities = createActivities({
+  attempts,
+  artifacts: createArtifacts(database),
+  settlement,
+  providers,
+  store,
+  fetchGuarded: createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS }),
+  media,
+  logger,
+  paceOfLooks: createPaceOfLooks({ attempts, looksPerSecond: config.LOOKS_PER_SECOND }),
+  limits: { maxArtifactBytes: config.MAX_ARTIFACT_BYTES, retentionDays: config.ARTIFACT_RETENTION_DAYS },
+});
+const workers = await createWorkers({ connection, config, accounts: Object.keys(catalogue.accounts), activities });
+const dispatcher = createDispatcher({
+  queue: createDispatchQueue(database),
+  settlement,
+  client,
+  logger,
+  startsPerSecond: config.STARTS_PER_SECOND,
+});
+
+let isClosing = false;
+const running = Promise.all(workers.map((worker) => worker.run()));
+running.catch((error: unknown) => {
+  logger.fatal({ err: error }, 'a Temporal worker failed');
+  // Started again by whoever started this process; nothing is lost by it.
+  if (!isClosing) process.exit(1);
+});
+dispatcher.start();
+logger.info({ accounts: Object.keys(catalogue.accounts) }, 'worker is ready');
+process.send?.('ready');
+
+closeOnSignal(logger, async () => {
+  isClosing = true;
+  await dispatcher.close();
+  for (const worker of workers) worker.shutdown();
+  await running;
+  await Promise.all([connection.close(), client.connection.close(), providers.close(), media.close()]);
+  await database.close();
+});

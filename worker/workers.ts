@@ -1,0 +1,56 @@
+import { join } from 'node:path';
+import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
+import type { createActivities } from '../activities/index.js';
+import { mediaQueue, providerQueue, workflowQueue } from '../contract/queues.js';
+import type { Config } from '../runtime/config.js';
+import { findProjectRoot } from '../runtime/root.js';
+
+type Parts = {
+  connection: NativeConnection;
+  config: Config;
+  accounts: string[];
+  activities: ReturnType<typeof createActivities>;
+};
+
+const PROVIDER_CALLS_AT_ONCE = 100;
+const DOWNLOADS_AT_ONCE = 8;
+
+/** One worker for the workflows and what settles them, one per provider account, and one for downloads. */
+export async function createWorkers({ connection, config, accounts, activities }: Parts): Promise<Worker[]> {
+  const common = {
+    connection,
+    namespace: config.TEMPORAL_NAMESPACE,
+    shutdownGraceTime: '20 seconds',
+    shutdownForceTime: '30 seconds',
+    // A killed worker is noticed within the activities' heartbeat time-outs only if heartbeats are sent more often.
+    maxHeartbeatThrottleInterval: '1 second',
+    defaultHeartbeatThrottleInterval: '1 second',
+  } satisfies Partial<WorkerOptions>;
+
+  return Promise.all([
+    Worker.create({
+      ...common,
+      taskQueue: workflowQueue,
+      workflowBundle: { codePath: join(findProjectRoot(), 'dist', 'workflow-bundle.js') },
+      activities: activities.job,
+      // A killed worker's cached workflows go to another worker after this time; the default of 10 s would stall them.
+      stickyQueueScheduleToStartTimeout: '1 second',
+      maxCachedWorkflows: config.WORKER_CACHED_WORKFLOWS,
+      workflowThreadPoolSize: 1,
+    }),
+    ...accounts.map((account) =>
+      Worker.create({
+        ...common,
+        taskQueue: providerQueue(account),
+        activities: activities.provider,
+        maxConcurrentActivityTaskExecutions: PROVIDER_CALLS_AT_ONCE,
+      }),
+    ),
+    Worker.create({
+      ...common,
+      taskQueue: mediaQueue,
+      activities: activities.media,
+      maxConcurrentActivityTaskExecutions: DOWNLOADS_AT_ONCE,
+    }),
+  ]);
+}

@@ -1,0 +1,130 @@
+import {
+  ActivityFailure,
+  CancellationScope,
+  isCancellation,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  upsertSearchAttributes,
+} from '@temporalio/workflow';
+import type { VideoJobInput } from '../contract/plan.js';
+import { createSteps } from './activities.js';
+import { describeJob, storyOf } from './describe.js';
+import { jobState } from './messages.js';
+import {
+  type JobEnding,
+  type JobState,
+  nextStep,
+  type Outcome,
+  phaseOf,
+  routeOf,
+  type Step,
+  startState,
+} from './next-step.js';
+import { providerAttribute, statusAttribute } from './search-attributes.js';
+
+/** Carries one accepted job through submit, wait, poll and download, and settles it exactly once. */
+export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
+  const deadlineAtMs = Date.now() + input.timing.deadlineMs;
+  const activities = createSteps(input);
+  const story: string[] = [];
+  let isCancelRequested = false;
+  let state = startState(input);
+
+  CancellationScope.current().cancelRequested.catch(() => {
+    isCancelRequested = true;
+  });
+  setHandler(jobState, () => describeJob({ state, story, isCancelRequested }));
+
+  while (state.step.kind !== 'finish') {
+    // Noticed between steps, too: a submit is never interrupted, because it may own a task that nobody knows of yet.
+    if (isCancelRequested) state = nextStep(state, { kind: 'interrupted', by: 'cancel' });
+    else if (Date.now() >= deadlineAtMs) state = nextStep(state, { kind: 'interrupted', by: 'deadline' });
+    if (state.step.kind === 'finish') break;
+
+    setCurrentDetails(storyOf(state, story));
+    const outcome = await outcomeOf(state.step);
+    const next = nextStep(state, outcome);
+    tell(state, outcome, next);
+    state = next;
+  }
+
+  const { ending } = state.step;
+  const settled = await CancellationScope.nonCancellable(() =>
+    activities.finish({ ending, providerCancel: state.providerCancel }),
+  );
+  upsertSearchAttributes([{ key: statusAttribute, value: settled.state }]);
+  story.push(`${settled.state}`);
+  setCurrentDetails(storyOf(state, story));
+  return ending;
+
+  async function outcomeOf(step: Exclude<Step, { kind: 'finish' }>): Promise<Outcome> {
+    try {
+      return await act(step);
+    } catch (error) {
+      // Only what we expect. Anything else is a bug: it stalls this workflow until it is mended, and settles nothing.
+      if (isCancellation(error)) return { kind: 'interrupted', by: 'cancel' };
+      if (error instanceof ActivityFailure) return outcomeOfFailure(step, Date.now() >= deadlineAtMs);
+      throw error;
+    }
+  }
+
+  async function act(step: Exclude<Step, { kind: 'finish' }>): Promise<Outcome> {
+    const route = routeOf(state);
+    const remainingMs = Math.max(deadlineAtMs - Date.now(), 1);
+    switch (step.kind) {
+      case 'submit':
+        if (step.afterMs > 0) await sleep(step.afterMs, { summary: `pause before try ${step.attempt}` });
+        // An answer to a submit is worth money: it is waited for, also by a cancelled job.
+        return CancellationScope.nonCancellable(() => activities.submit({ route, attempt: step.attempt, remainingMs }));
+      case 'reconcile':
+        return CancellationScope.nonCancellable(() => activities.reconcile({ route, attempt: step.attempt }));
+      case 'wait':
+        if (step.forMs > 0)
+          await sleep(Math.min(step.forMs, remainingMs), { summary: `wait before the first look at ${route.account}` });
+        return { kind: 'waited' };
+      case 'poll':
+        // One activity for all looks: "not yet" is its own retry with its own delay, so waiting writes no history.
+        return activities.poll({ route, live: step.live, remainingMs });
+      case 'download':
+        return activities.download({ live: step.live });
+      // Steps that clean up are not cancellable themselves.
+      case 'cancelAtProvider':
+        return CancellationScope.nonCancellable(() => activities.cancelAtProvider({ live: step.live }));
+      case 'lastLook':
+        return CancellationScope.nonCancellable(() => activities.lastLook({ live: step.live }));
+    }
+  }
+
+  /** Keeps the story that operators read, and moves the search attribute when another provider takes over. */
+  function tell(before: JobState, outcome: Outcome, after: JobState): void {
+    const { account } = routeOf(before);
+    if (outcome.kind !== 'waited') {
+      const why = 'errorClass' in outcome ? ` (${outcome.errorClass})` : '';
+      story.push(`${account} · ${phaseOf(before.step)} → ${outcome.kind}${why}`);
+    }
+    const next = routeOf(after).account;
+    if (next !== account) upsertSearchAttributes([{ key: providerAttribute, value: next }]);
+  }
+}
+
+/** What it means that an activity gave up, after all its retries. */
+function outcomeOfFailure(step: Exclude<Step, { kind: 'finish' }>, isPastDeadline: boolean): Outcome {
+  switch (step.kind) {
+    case 'submit':
+      // Nobody can say whether it was sent: the attempt's row is read before anything else happens.
+      return { kind: 'unknown' };
+    case 'reconcile':
+      return { kind: 'still_unknown' };
+    case 'wait':
+      return { kind: 'waited' };
+    case 'poll':
+      return isPastDeadline ? { kind: 'interrupted', by: 'deadline' } : { kind: 'stalled' };
+    case 'download':
+      return { kind: 'result_lost' };
+    case 'cancelAtProvider':
+      return { kind: 'left', providerCancel: 'unsupported' };
+    case 'lastLook':
+      return { kind: 'pending' };
+  }
+}
