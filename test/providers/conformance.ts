@@ -1,0 +1,310 @@
+import { once } from 'node:events';
+import { readFileSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import type { Account } from '../../contract/catalogue.js';
+import type { Generation } from '../../contract/generation.js';
+import type { ProviderTask } from '../../contract/provider.js';
+import { LookError, providerErrorClasses } from '../../contract/provider-errors.js';
+import { createProviders, type Providers } from '../../providers/registry.js';
+import { answerWith, type Script, type ScriptedServer, startScriptedServer } from './scripted-server.js';
+
+export const API_KEY = 'key-canary-7f3a';
+
+const fixtureNames = [
+  'submitted',
+  'running',
+  'succeeded',
+  'succeeded-without-file',
+  'unknown-word',
+  'failed',
+  'refused-by-moderation',
+  'without-id',
+] as const;
+export type Fixtures = Record<(typeof fixtureNames)[number], Record<string, unknown>>;
+
+export function readFixtures(vendor: string): Fixtures {
+  const entries = fixtureNames.map((name) => {
+    const text = readFileSync(new URL(`fixtures/${vendor}/${name}.json`, import.meta.url), 'utf8');
+    return [name, JSON.parse(text)] as const;
+  });
+  return Object.fromEntries(entries) as Fixtures;
+}
+
+export function aGeneration(given: Partial<Generation> = {}): Generation {
+  return {
+    operation: 'text_to_video',
+    upstreamModel: 'sora',
+    prompt: 'A paper boat on a stream',
+    durationSeconds: 10,
+    size: { width: 1280, height: 720 },
+    aspectRatio: '16:9',
+    variants: 1,
+    inputs: { references: [] },
+    ...given,
+  };
+}
+
+export const never = () => new AbortController().signal;
+export const submitOptions = () => ({ signal: never(), attemptKey: 'job_1:1' });
+
+/** Opens one account of a vendor at an address, with the test's key. */
+export function openAccount(adapter: string, baseUrl: string, settings: Account['settings'] = {}) {
+  const account: Account = { adapter, baseUrl, credential: 'KEY', settings };
+  const providers = createProviders({
+    catalogue: { accounts: { account }, models: {} },
+    credentials: () => API_KEY,
+    allowHttp: true,
+  });
+  return { providers, provider: providers.get('account') };
+}
+
+/** What every adapter must do, whatever its vendor's wire format. */
+export function describeConformance({ adapter, upstreamModel }: { adapter: string; upstreamModel: string }) {
+  const fixtures = readFixtures(adapter);
+  const generation = aGeneration({ upstreamModel });
+  const opened: { server?: ScriptedServer; providers?: Providers } = {};
+
+  afterEach(async () => {
+    await opened.server?.close();
+    await opened.providers?.close();
+  });
+
+  const serve = async (script: Script) => {
+    const server = await startScriptedServer(script);
+    const { provider, providers } = openAccount(adapter, server.url);
+    Object.assign(opened, { server, providers });
+    const task: ProviderTask = { account: 'account', upstreamModel, id: 'task 1/ä?&' };
+    return { server, provider, submit: () => provider.submit(generation, submitOptions()), task };
+  };
+
+  const look = async (script: Script) => {
+    const { provider, task } = await serve(script);
+    return provider.look(task, { signal: never() });
+  };
+
+  const lookFailure = async (script: Script) => {
+    const error = await look(script).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
+    if (!(error instanceof LookError)) throw new Error('the look did not throw a LookError', { cause: error });
+    return error.failure;
+  };
+
+  describe(`${adapter}: submit`, () => {
+    it('is accepted with the id that the vendor gave, keeps the account and the model, and sends the key once', async () => {
+      const { submit, server } = await serve(answerWith(200, fixtures.submitted));
+
+      const submission = await submit();
+
+      expect(submission).toMatchObject({ outcome: 'accepted', task: { account: 'account', upstreamModel } });
+      expect(server.requests).toHaveLength(1);
+      expect(server.requests[0]).toMatchObject({ method: 'POST', headers: { authorization: `Bearer ${API_KEY}` } });
+    });
+
+    it.each([400, 401, 402, 403, 404, 413, 422, 429])('is refused by a complete %d', async (status) => {
+      const { submit, server } = await serve(answerWith(status, { code: status, message: 'no' }));
+
+      expect(await submit()).toMatchObject({ outcome: 'refused' });
+      expect(server.requests).toHaveLength(1);
+    });
+
+    it.each([
+      [400, 'INPUT_INVALID'],
+      [401, 'AUTH'],
+      [429, 'RATE_LIMITED'],
+    ])('reads %d as %s', async (status, errorClass) => {
+      const { submit } = await serve(answerWith(status, { code: status, message: 'no' }));
+      expect(await submit()).toMatchObject({ error: { class: errorClass } });
+    });
+
+    it.each([301, 302, 307, 408, 409, 425, 500, 502, 503, 504])(
+      'is unknown after %d, and follows nothing',
+      async (status) => {
+        const { submit, server } = await serve(answerWith(status, { code: status, message: 'hm' }, { location: '/x' }));
+
+        expect(await submit()).toMatchObject({ outcome: 'unknown', error: { class: 'OUTCOME_UNKNOWN' } });
+        expect(server.requests).toHaveLength(1);
+      },
+    );
+
+    it.each<[string, Script]>([
+      ['HTML with 200', answerWith(200, '<html>welcome</html>')],
+      ['an answer without an id', answerWith(200, fixtures['without-id'])],
+      ['an empty id', answerWith(200, { operation: ' ', code: 200, data: { taskId: '' } })],
+      [
+        'an id that cannot be kept',
+        answerWith(200, { operation: 'a\u0000b', code: 200, data: { taskId: 'a\u0000b' } }),
+      ],
+      ['an empty answer', answerWith(200, '')],
+      ['a huge answer', answerWith(200, `{"pad":"${'x'.repeat(1_200_000)}"`)],
+      ['a huge refusal', answerWith(400, `"${'x'.repeat(1_200_000)}"`)],
+      ['a reset after the body', (response) => response.socket?.resetAndDestroy()],
+      ['a closed connection', (response) => response.socket?.end()],
+      [
+        'half an answer',
+        (response) => response.writeHead(200, { 'content-length': '99' }).write('{', () => response.destroy()),
+      ],
+      [
+        'half a refusal',
+        (response) => response.writeHead(400, { 'content-length': '99' }).write('{', () => response.destroy()),
+      ],
+    ])('is unknown after %s', async (_, script) => {
+      const { submit, server } = await serve(script);
+
+      expect(await submit()).toMatchObject({ outcome: 'unknown', error: { class: 'OUTCOME_UNKNOWN' } });
+      expect(server.requests).toHaveLength(1);
+    });
+
+    it('is unknown when it is given up after the request was sent', async () => {
+      const { provider, server } = await serve(() => undefined);
+      const controller = new AbortController();
+      const arrived = server.nextRequest();
+
+      const submission = provider.submit(generation, { signal: controller.signal, attemptKey: 'job_1:1' });
+      await arrived;
+      controller.abort();
+
+      expect(await submission).toMatchObject({ outcome: 'unknown' });
+    });
+
+    it('is not sent when the connection is refused', async () => {
+      const { submit, server } = await serve(() => undefined);
+      await server.close();
+      opened.server = undefined;
+
+      expect(await submit()).toMatchObject({ outcome: 'not_sent', error: { class: 'NETWORK' } });
+    });
+
+    it('is not sent when the name does not exist', async () => {
+      const { provider, providers } = openAccount(adapter, 'https://nowhere.invalid');
+      opened.providers = providers;
+
+      expect(await provider.submit(generation, submitOptions())).toMatchObject({ outcome: 'not_sent' });
+    });
+
+    it('is not sent when TLS fails', async () => {
+      const { server } = await serve(() => undefined);
+      const { provider, providers } = openAccount(adapter, server.url.replace('http:', 'https:'));
+
+      expect(await provider.submit(generation, submitOptions())).toMatchObject({ outcome: 'not_sent' });
+      expect(server.requests).toHaveLength(0);
+      await providers.close();
+    });
+
+    it('is not sent when it is given up before the connection stands, nor later', async () => {
+      const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
+      await once(silent, 'listening');
+      const { port } = silent.address() as AddressInfo;
+      const { provider, providers } = openAccount(adapter, `https://127.0.0.1:${port}`);
+      const controller = new AbortController();
+      const connected = once(silent, 'connection');
+
+      const submission = provider.submit(generation, { signal: controller.signal, attemptKey: 'job_1:1' });
+      const [socket] = await connected;
+      controller.abort();
+
+      expect(await submission).toMatchObject({ outcome: 'not_sent' });
+      socket.destroy();
+      silent.close();
+      await providers.close();
+    });
+
+    it('is not sent when it was given up beforehand', async () => {
+      const { provider, server } = await serve(answerWith(200, fixtures.submitted));
+
+      const submission = await provider.submit(generation, { signal: AbortSignal.abort(), attemptKey: 'job_1:1' });
+
+      expect(submission).toMatchObject({ outcome: 'not_sent' });
+      expect(server.requests).toHaveLength(0);
+    });
+
+    it('takes a connection of its own, so that no idle one that the server closes can lose it', async () => {
+      const { provider, submit, server, task } = await serve((response, request) =>
+        answerWith(200, request.method === 'GET' ? fixtures.running : fixtures.submitted)(response, request),
+      );
+
+      await provider.look(task, { signal: never() });
+      await submit();
+      await submit();
+
+      expect(server.connectionCount()).toBe(3);
+      expect(server.requests.map(({ headers }) => headers.connection)).toEqual(['keep-alive', 'close', 'close']);
+    });
+  });
+
+  describe(`${adapter}: look`, () => {
+    it('says pending while the task runs, and asks for exactly this task', async () => {
+      const { provider, server, task } = await serve(answerWith(200, fixtures.running));
+
+      expect(await provider.look(task, { signal: never() })).toMatchObject({ status: 'pending' });
+      expect(server.requests[0]?.path).toContain(new URLSearchParams({ id: task.id }).toString().slice('id='.length));
+    });
+
+    it('says succeeded with the file', async () => {
+      const found = await look(answerWith(200, fixtures.succeeded));
+      expect(found).toMatchObject({ status: 'succeeded', files: [{ url: expect.stringMatching(/^https:.*\.mp4/) }] });
+    });
+
+    it('takes success without a file as pending', async () => {
+      const found = await look(answerWith(200, fixtures['succeeded-without-file']));
+      expect(found).toMatchObject({ status: 'pending', providerStatus: expect.stringMatching(/^succe/) });
+    });
+
+    it('takes a word never seen as pending', async () => {
+      const found = await look(answerWith(200, fixtures['unknown-word']));
+      expect(found).toMatchObject({ status: 'pending', providerStatus: 'rendering_preview' });
+    });
+
+    it('says failed on the word of the vendor only, with what it said', async () => {
+      const found = await look(answerWith(200, fixtures.failed));
+      expect(found).toMatchObject({ status: 'failed', charged: 'unknown', error: { class: 'PROVIDER_INTERNAL' } });
+    });
+
+    it('tells a moderation refusal from a breakdown', async () => {
+      const found = await look(answerWith(200, fixtures['refused-by-moderation']));
+      expect(found).toMatchObject({ status: 'failed', error: { class: 'CONTENT_REFUSED' } });
+    });
+
+    it.each<[string, string, Script]>([
+      ['AUTH', '401', answerWith(401, {})],
+      ['NOT_FOUND', '404', answerWith(404, {})],
+      ['OVERLOADED', '503', answerWith(503, {})],
+      ['PROVIDER_INTERNAL', '500', answerWith(500, {})],
+      ['PROVIDER_INTERNAL', '302', answerWith(302, {}, { location: '/x' })],
+      ['PROVIDER_INTERNAL', 'HTML', answerWith(200, '<html>')],
+      ['PROVIDER_INTERNAL', 'an array', answerWith(200, [])],
+      ['PROVIDER_INTERNAL', 'nothing at all', answerWith(200, {})],
+      ['NETWORK', 'a reset', (response) => response.socket?.resetAndDestroy()],
+    ])('fails as %s after %s', async (errorClass, _, script) => {
+      expect(await lookFailure(script)).toMatchObject({ class: errorClass });
+    });
+
+    it('reads Retry-After in seconds', async () => {
+      const failure = await lookFailure(answerWith(429, {}, { 'retry-after': '7' }));
+      expect(failure).toMatchObject({ class: 'RATE_LIMITED', retryAfterMs: 7_000 });
+    });
+
+    it('reads Retry-After as a date', async () => {
+      const date = new Date(Date.now() + 60_000).toUTCString();
+
+      const { retryAfterMs } = await lookFailure(answerWith(429, {}, { 'retry-after': date }));
+
+      expect(retryAfterMs).toBeGreaterThan(30_000);
+      expect(retryAfterMs).toBeLessThanOrEqual(60_000);
+    });
+
+    it('keeps a short excerpt without the key and without what signs an address', async () => {
+      const words = `${API_KEY} "Bearer ${API_KEY}" https://u:p@host.example/a?sig=SIGNED\u0000 ${'ü'.repeat(3_000)}`;
+
+      const failure = await lookFailure(answerWith(500, { error: words, message: words }));
+
+      const kept = JSON.stringify(failure);
+      expect(kept).not.toMatch(/key-canary|SIGNED|u:p@|\\u0000/);
+      expect(Buffer.byteLength(failure.excerpt ?? '')).toBeLessThanOrEqual(2_048);
+      expect(failure.excerpt).toContain('https://[redacted]@host.example/a?[redacted]');
+      expect(Object.keys(providerErrorClasses)).toContain(failure.class);
+    });
+  });
+}
