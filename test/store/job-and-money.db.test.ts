@@ -1,0 +1,269 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ProviderTask } from '../../contract/provider.js';
+import { createArtifacts } from '../../store/artifacts.js';
+import { createAttempts } from '../../store/attempts.js';
+import { createDatabase, type Database } from '../../store/database.js';
+import { createJobs } from '../../store/jobs.js';
+import { createLedger } from '../../store/ledger.js';
+import { createSettlement } from '../../store/settlement.js';
+import { createWorkspaces } from '../../store/workspaces.js';
+import { cloneDatabase } from '../support/database.js';
+import { aNewJob } from '../support/jobs.js';
+import { aRoute } from '../support/plans.js';
+
+const task: ProviderTask = { account: 'first', upstreamModel: 'model-1', id: 'task-1' };
+const facts = { width: 1280, height: 720, durationSeconds: 8, framesPerSecond: 24 };
+
+describe('a job and its money', () => {
+  let clone: Awaited<ReturnType<typeof cloneDatabase>>;
+  let database: Database;
+  beforeAll(async () => {
+    clone = await cloneDatabase();
+    database = createDatabase(clone.url);
+  });
+  afterAll(async () => {
+    await database.close();
+    await clone.drop();
+  });
+
+  async function aWorkspace({ credits }: { credits: number }) {
+    const workspaces = createWorkspaces(database);
+    const { id } = await workspaces.create({ name: `workspace ${Math.random()}` });
+    const key = await workspaces.createKey({ workspaceId: id, scopes: ['jobs:write'] });
+    if (credits > 0) await createLedger(database).topUp({ workspaceId: id, micros: credits * 800_000 });
+    return { workspaceId: id, apiKeyId: key.id };
+  }
+  const balanceOf = (workspaceId: string) => createLedger(database).balance(workspaceId);
+  async function aSubmittedJob(credits = 1) {
+    const owner = await aWorkspace({ credits });
+    const { job } = await createJobs(database).accept(aNewJob(owner));
+    const attempts = createAttempts(database);
+    await attempts.intend({ jobId: job.id, attempt: 1, route: aRoute() });
+    await attempts.recordSubmission({ jobId: job.id, attempt: 1, submission: { outcome: 'accepted', task } });
+    return { ...owner, jobId: job.id, attempts };
+  }
+  async function aStoredJob(durationSeconds: number) {
+    const job = await aSubmittedJob();
+    await job.attempts.recordVerdict({
+      jobId: job.jobId,
+      attempt: 1,
+      task,
+      verdict: { status: 'succeeded', files: [] },
+    });
+    const stored = { key: `${job.jobId}.mp4`, bytes: 10, sha256: 'ab' };
+    const video = {
+      jobId: job.jobId,
+      variant: 0,
+      stored,
+      contentType: 'video/mp4',
+      facts: { ...facts, durationSeconds },
+    };
+    await createArtifacts(database).addVideo({ ...video, retentionDays: 30 });
+    return job;
+  }
+  const transfersOf = async (jobId: string) => {
+    const rows = await database.queries
+      .selectFrom('ledger_transfers')
+      .select(['kind', 'amount_micros'])
+      .where('job_id', '=', jobId)
+      .orderBy('id')
+      .execute();
+    return rows.map(({ kind, amount_micros }) => `${kind} ${amount_micros}`);
+  };
+
+  it('lets 50 of 200 concurrent jobs through on credit for 50, and ends at 0', async () => {
+    const owner = await aWorkspace({ credits: 50 });
+    const jobs = createJobs(database);
+    const results = await Promise.allSettled(Array.from({ length: 200 }, () => jobs.accept(aNewJob(owner))));
+    expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(50);
+    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 0, heldMicros: 50 * 800_000 });
+    const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
+    expect(new Set(reasons)).toEqual(new Set(['insufficient_funds']));
+  });
+
+  it('stores one job and holds once when one idempotency key comes 20 times at once', async () => {
+    const owner = await aWorkspace({ credits: 30 });
+    const jobs = createJobs(database);
+    const idempotency = { key: 'once', requestSha256: Buffer.alloc(32, 1) };
+    const accepted = await Promise.all(Array.from({ length: 20 }, () => jobs.accept(aNewJob(owner, { idempotency }))));
+    expect(new Set(accepted.map(({ job }) => job.id)).size).toBe(1);
+    expect(accepted.filter(({ isReplay }) => !isReplay)).toHaveLength(1);
+    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 29 * 800_000, heldMicros: 800_000 });
+    const other = aNewJob(owner, { idempotency: { key: 'once', requestSha256: Buffer.alloc(32, 2) } });
+    await expect(jobs.accept(other)).rejects.toMatchObject({ code: 'idempotency_key_reused' });
+  });
+
+  it('keeps to the limit of open jobs and leaves the idempotency key of a refused request free', async () => {
+    const owner = await aWorkspace({ credits: 5 });
+    const jobs = createJobs(database);
+    const idempotency = { key: 'later', requestSha256: Buffer.alloc(32, 1) };
+    await jobs.accept(aNewJob(owner, { openJobLimit: 1 }));
+    await expect(jobs.accept(aNewJob(owner, { openJobLimit: 1, idempotency }))).rejects.toMatchObject({
+      code: 'too_many_jobs',
+    });
+    expect(await jobs.accept(aNewJob(owner, { openJobLimit: 2, idempotency }))).toMatchObject({ isReplay: false });
+  });
+
+  it('captures what was delivered and releases nothing else when the file is as long as asked', async () => {
+    const { jobId, workspaceId } = await aStoredJob(8);
+    const settled = await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
+    expect(settled).toEqual({ state: 'succeeded', capturedMicros: 800_000 });
+    expect(await transfersOf(jobId)).toEqual(['hold 800000', 'capture 800000', 'provider_cost 800000']);
+    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 0, heldMicros: 0 });
+  });
+
+  it('charges the measured seconds of a file that is shorter by more than half a second', async () => {
+    const { jobId, workspaceId } = await aStoredJob(5.25);
+    await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
+    expect(await transfersOf(jobId)).toEqual([
+      'hold 800000',
+      'release_rest 275000',
+      'capture 525000',
+      'provider_cost 800000',
+    ]);
+    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 275_000, heldMicros: 0 });
+  });
+
+  it('settles once, whatever comes later and however many at once', async () => {
+    const { jobId, workspaceId } = await aStoredJob(8);
+    const settlement = createSettlement(database);
+    const endings = ['succeeded', 'canceled', 'succeeded', 'canceled'] as const;
+    const settled = await Promise.all(
+      endings.map((state) => settlement.settle({ jobId, state, providerCancel: null })),
+    );
+    expect(new Set(settled.map(({ state }) => state)).size).toBe(1);
+    const { availableMicros, heldMicros } = await balanceOf(workspaceId);
+    expect(heldMicros).toBe(0);
+    expect([0, 800_000]).toContain(availableMicros);
+    expect((await transfersOf(jobId)).filter((transfer) => /^(capture|release)/.test(transfer))).toHaveLength(1);
+  });
+
+  it('gives everything back for a failure, and records what the lost attempt may have cost', async () => {
+    const owner = await aWorkspace({ credits: 1 });
+    const { job } = await createJobs(database).accept(aNewJob(owner));
+    const attempts = createAttempts(database);
+    await attempts.intend({ jobId: job.id, attempt: 1, route: aRoute({ costMicros: 640_000 }) });
+    await attempts.recordLost({ jobId: job.id, attempt: 1 });
+    const ending = { jobId: job.id, state: 'failed', errorCode: 'submission_unknown', providerCancel: null } as const;
+    await createSettlement(database).settle(ending);
+    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 800_000, heldMicros: 0 });
+    expect(await attempts.ofJob(job.id)).toMatchObject([
+      { state: 'unknown', charged: 'possibly', cost_micros: 640_000 },
+    ]);
+    expect(await transfersOf(job.id)).toEqual(['hold 800000', 'release 800000']);
+  });
+
+  it('charges a cancel after acceptance only where the workspace says so', async () => {
+    const free = await aSubmittedJob();
+    const full = await aSubmittedJob();
+    await database.queries
+      .updateTable('workspaces')
+      .set({ cancel_charge: 'full' })
+      .where('id', '=', full.workspaceId)
+      .execute();
+    const settlement = createSettlement(database);
+    const cancel = (jobId: string) => settlement.settle({ jobId, state: 'canceled', providerCancel: 'unsupported' });
+    expect(await cancel(free.jobId)).toEqual({ state: 'canceled', capturedMicros: 0 });
+    expect(await cancel(full.jobId)).toEqual({ state: 'canceled', capturedMicros: 800_000 });
+  });
+
+  it('ends a cancelled job that nobody started, and leaves one alone that is being started', async () => {
+    const owner = await aWorkspace({ credits: 2 });
+    const jobs = createJobs(database);
+    const settlement = createSettlement(database);
+    const { job } = await jobs.accept(aNewJob(owner));
+    expect(await settlement.cancelUnstarted(job.id)).toBe(false);
+    await jobs.requestCancel({ id: job.id, workspaceId: owner.workspaceId });
+    expect(await settlement.cancelUnstarted(job.id)).toBe(true);
+    expect(await jobs.find({ id: job.id, workspaceId: owner.workspaceId })).toMatchObject({ state: 'canceled' });
+    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 1_600_000, heldMicros: 0 });
+  });
+
+  it('keeps every event of a job in a row without holes, and all balances together at 0', async () => {
+    const { jobId } = await aStoredJob(8);
+    await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
+    const events = await database.queries
+      .selectFrom('job_events')
+      .select(['sequence', 'type'])
+      .where('job_id', '=', jobId)
+      .orderBy('sequence')
+      .execute();
+    expect(events.map(({ sequence }) => sequence)).toEqual(events.map((_, index) => index + 1));
+    expect(events.map(({ type }) => type)).toEqual([
+      'job.queued',
+      'attempt.submitting',
+      'attempt.accepted',
+      'attempt.succeeded',
+      'artifact.stored',
+      'job.succeeded',
+    ]);
+    const sum = await database.queries
+      .selectFrom('ledger_accounts')
+      .select((of) => of.fn.sum<string>('balance_micros').as('all'))
+      .executeTakeFirst();
+    expect(Number(sum?.all)).toBe(0);
+  });
+
+  it('refuses to change what has been written to the ledger', async () => {
+    const { jobId } = await aStoredJob(8);
+    const change = database.queries
+      .updateTable('ledger_transfers')
+      .set({ amount_micros: 1 })
+      .where('job_id', '=', jobId);
+    await expect(change.execute()).rejects.toThrow('append only');
+  });
+});
+
+describe('an attempt', () => {
+  let clone: Awaited<ReturnType<typeof cloneDatabase>>;
+  let database: Database;
+  beforeAll(async () => {
+    clone = await cloneDatabase();
+    database = createDatabase(clone.url);
+  });
+  afterAll(async () => {
+    await database.close();
+    await clone.drop();
+  });
+
+  async function aJob() {
+    const workspaces = createWorkspaces(database);
+    const { id } = await workspaces.create({ name: `workspace ${Math.random()}` });
+    const key = await workspaces.createKey({ workspaceId: id, scopes: ['jobs:write'] });
+    await createLedger(database).topUp({ workspaceId: id, micros: 800_000 });
+    const { job } = await createJobs(database).accept(aNewJob({ workspaceId: id, apiKeyId: key.id }));
+    return job;
+  }
+
+  it('may be sent by one of ten runs at once, and leaves one event', async () => {
+    const { id } = await aJob();
+    const attempts = createAttempts(database);
+    const intents = await Promise.all(
+      Array.from({ length: 10 }, () => attempts.intend({ jobId: id, attempt: 1, route: aRoute() })),
+    );
+    expect(intents.filter(({ kind }) => kind === 'inserted')).toHaveLength(1);
+    expect(intents.filter(({ kind }) => kind === 'recorded')).toHaveLength(9);
+    const events = await database.queries.selectFrom('job_events').selectAll().where('job_id', '=', id).execute();
+    expect(events).toHaveLength(2);
+  });
+
+  it('is not begun once the job is to be cancelled', async () => {
+    const { id, workspace_id: workspaceId } = await aJob();
+    await createJobs(database).requestCancel({ id, workspaceId });
+    const intent = await createAttempts(database).intend({ jobId: id, attempt: 1, route: aRoute() });
+    expect(intent).toEqual({ kind: 'stopped' });
+  });
+
+  it('takes an answer that comes after it was given up for lost, and no second one', async () => {
+    const { id: jobId, workspace_id: workspaceId } = await aJob();
+    const attempts = createAttempts(database);
+    await attempts.intend({ jobId, attempt: 1, route: aRoute() });
+    await attempts.recordLost({ jobId, attempt: 1 });
+    expect(await createJobs(database).find({ id: jobId, workspaceId })).toMatchObject({ phase: 'reconciling' });
+    await attempts.recordSubmission({ jobId, attempt: 1, submission: { outcome: 'accepted', task } });
+    const error = { class: 'AUTH', message: 'too late' } as const;
+    await attempts.recordSubmission({ jobId, attempt: 1, submission: { outcome: 'refused', error } });
+    expect(await attempts.find({ jobId, attempt: 1 })).toMatchObject({ state: 'accepted', task });
+    expect(await createJobs(database).find({ id: jobId, workspaceId })).toMatchObject({ phase: 'waiting' });
+  });
+});

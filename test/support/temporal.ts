@@ -1,0 +1,47 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { newId } from '../../runtime/ids.js';
+import { createLogger } from '../../runtime/logger.js';
+import { registerSearchAttributes } from '../../runtime/temporal.js';
+
+const RETENTION_SECONDS = 24 * 60 * 60;
+const LOOK_AGAIN_MS = 100;
+
+export function testSetting(name: string): string {
+  const value = process.env[name];
+  if (!value) throw new Error(`${name} is not set: run these tests with npm test`);
+  return value;
+}
+
+/** A namespace of its own on the server that all tests share, with our search attributes. */
+export async function createTestNamespace() {
+  const address = testSetting('TEST_TEMPORAL_ADDRESS');
+  const namespace = newId('ws').replace('_', '-');
+  const connection = await Connection.connect({ address });
+  await connection.workflowService.registerNamespace({
+    namespace,
+    workflowExecutionRetentionPeriod: { seconds: RETENTION_SECONDS as unknown as Long },
+  });
+  const client = new Client({ connection, namespace });
+  // The server learns of a new namespace a moment after it said yes.
+  await until(() => registerSearchAttributes(client, createLogger('test', 'silent')).then(() => true));
+  await until(async () => {
+    const { customAttributes } = await connection.operatorService.listSearchAttributes({ namespace });
+    return Object.keys(customAttributes ?? {}).length >= 6;
+  });
+  return { address, namespace, client, close: () => connection.close() };
+}
+
+type Long = import('long').default;
+
+/** Waits until `condition` holds; errors count as "not yet". Jest's own time limit ends it. */
+export async function until<Result>(
+  condition: () => Promise<Result | false | undefined>,
+  everyMs = LOOK_AGAIN_MS,
+): Promise<Result> {
+  for (;;) {
+    const result = await condition().catch(() => undefined);
+    if (result) return result;
+    await pause(everyMs);
+  }
+}
