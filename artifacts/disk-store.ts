@@ -1,0 +1,136 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { StoredObject } from '../contract/artifact.js';
+import { errorCodeOf } from './error-code.js';
+import { createHashedFile } from './hashed-file.js';
+import type { ArtifactDraft, ArtifactStore } from './store.js';
+
+/** Two characters, a slash, a name and an extension: nothing that could lead out of the folder. */
+const keyPattern = /^[a-z0-9]{2}\/[A-Za-z0-9_-]{8,128}\.[a-z0-9]{1,8}$/;
+
+/** Artifacts as files below one folder: a temporary file, fsync, and a link to the final name, which fails if it is taken. */
+export function createDiskStore(folderUrl: string | URL): ArtifactStore {
+  const folder = fileURLToPath(folderUrl);
+  // Three letters, so no key can name it; the same file system, so that a link can be made.
+  const temporaryFolder = join(folder, 'tmp');
+
+  const pathOf = (key: string) => {
+    if (!keyPattern.test(key)) throw new Error(`not the key of an artifact: ${JSON.stringify(key)}`);
+    return join(folder, key);
+  };
+
+  const describe = async (key: string): Promise<StoredObject | undefined> => {
+    const file = await openIfThere(pathOf(key));
+    if (!file) return undefined;
+    const hash = createHash('sha256');
+    let bytes = 0;
+    for await (const chunk of file.createReadStream()) {
+      hash.update(chunk);
+      bytes += chunk.length;
+    }
+    return { key, bytes, sha256: hash.digest('hex') };
+  };
+
+  return {
+    async create(key): Promise<ArtifactDraft> {
+      const path = pathOf(key);
+      await mkdir(temporaryFolder, { recursive: true });
+      const temporaryPath = join(temporaryFolder, `${randomUUID()}.part`);
+      const file = createHashedFile(await open(temporaryPath, 'wx', 0o640));
+
+      return {
+        append: (chunk) => file.append(chunk),
+        async commit() {
+          const { bytes, sha256 } = await file.finish();
+          await makeFolder(dirname(path), folder);
+          const isNew = await linkIfFree(temporaryPath, path);
+          if (isNew) await syncFolder(dirname(path));
+          await rm(temporaryPath, { force: true });
+          if (isNew) return { stored: { key, bytes, sha256 }, alreadyThere: false };
+
+          const stored = await describe(key);
+          if (!stored) throw new Error(`the artifact ${key} was removed while it was stored again`);
+          return { stored, alreadyThere: true };
+        },
+        async abort() {
+          await file.close();
+          await rm(temporaryPath, { force: true });
+        },
+      };
+    },
+
+    async read(key, range) {
+      const path = pathOf(key);
+      const file = await openIfThere(path);
+      return file && createReadStream(path, { fd: file, ...range });
+    },
+
+    async stat(key) {
+      const found = await ifThere(stat(pathOf(key)));
+      return found && { bytes: found.size };
+    },
+
+    describe,
+
+    async remove(key) {
+      await rm(pathOf(key), { force: true });
+    },
+
+    path: pathOf,
+
+    async sweepTemporaryFiles(olderThanMs) {
+      const names = (await ifThere(readdir(temporaryFolder))) ?? [];
+      let removed = 0;
+      for (const name of names) {
+        const path = join(temporaryFolder, name);
+        const found = await ifThere(stat(path));
+        if (!found || Date.now() - found.mtimeMs < olderThanMs) continue;
+        await rm(path, { force: true });
+        removed += 1;
+      }
+      return removed;
+    },
+  };
+}
+
+/** `false` when the name is taken. A rename would overwrite it. */
+async function linkIfFree(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (errorCodeOf(error) === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** A name is durable only when the folder that holds it is. */
+async function makeFolder(path: string, parent: string): Promise<void> {
+  const created = await mkdir(path, { recursive: true });
+  if (created) await syncFolder(parent);
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  try {
+    await folder.sync();
+  } finally {
+    await folder.close();
+  }
+}
+
+function openIfThere(path: string): Promise<FileHandle | undefined> {
+  return ifThere(open(path, 'r'));
+}
+
+async function ifThere<Found>(finding: Promise<Found>): Promise<Found | undefined> {
+  try {
+    return await finding;
+  } catch (error) {
+    if (errorCodeOf(error) === 'ENOENT') return undefined;
+    throw error;
+  }
+}

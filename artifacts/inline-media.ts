@@ -1,0 +1,48 @@
+import { fileTypeFromBuffer } from 'file-type';
+import { imageSize } from 'image-size';
+
+export const inlineContentTypes = ['image/png', 'image/jpeg', 'image/webp', 'video/mp4'] as const;
+export type InlineContentType = (typeof inlineContentTypes)[number];
+
+export type InlineMedia = { contentType: InlineContentType; bytes: Uint8Array };
+
+/** What is wrong with media that a caller sent within a request, in words for that field. */
+export class InlineMediaError extends Error {
+  constructor(message: string, cause?: unknown) {
+    super(message, { cause });
+    this.name = 'InlineMediaError';
+  }
+}
+
+/** Longer than any type that is taken, and short enough to be looked at without reading the payload. */
+const HEAD_CHARACTERS = 64;
+
+/** Reads `data:image/png;base64,…`. Its bytes must be of the type that it declares; throws `InlineMediaError`. */
+export async function readDataUrl(text: string): Promise<InlineMedia> {
+  const head = /^data:([a-z]+\/[a-z0-9.+-]+);base64,/i.exec(text.slice(0, HEAD_CHARACTERS));
+  if (!head) throw new InlineMediaError('must be a base64 data URL, such as data:image/png;base64,…');
+  const contentType = inlineContentTypes.find((type) => type === head[1]?.toLowerCase());
+  if (!contentType) throw new InlineMediaError(`must be one of ${inlineContentTypes.join(', ')}`);
+
+  const payload = text.slice(head[0].length);
+  const bytes = Buffer.from(payload, 'base64');
+  // The decoder skips what it does not know, so only the way back shows that nothing was skipped.
+  if (bytes.length === 0 || bytes.toString('base64') !== payload) {
+    throw new InlineMediaError('is not valid base64 with padding');
+  }
+  const sniffed = await fileTypeFromBuffer(bytes);
+  if (sniffed?.mime !== contentType) {
+    throw new InlineMediaError(`says ${contentType}, but its content is ${sniffed?.mime ?? 'not known'}`);
+  }
+  return { contentType, bytes };
+}
+
+/** Width and height in pixels of an image; throws `InlineMediaError` for one that cannot be read. */
+export function readImageSize(bytes: Uint8Array): { width: number; height: number } {
+  try {
+    const { width, height } = imageSize(bytes);
+    return { width, height };
+  } catch (error) {
+    throw new InlineMediaError('is an image whose size cannot be read', error);
+  }
+}
