@@ -1,8 +1,8 @@
 import { fileTypeFromBuffer } from 'file-type';
 import { imageSize } from 'image-size';
 
-export const inlineContentTypes = ['image/png', 'image/jpeg', 'image/webp', 'video/mp4'] as const;
-export type InlineContentType = (typeof inlineContentTypes)[number];
+const inlineContentTypes = ['image/png', 'image/jpeg', 'image/webp', 'video/mp4'] as const;
+type InlineContentType = (typeof inlineContentTypes)[number];
 
 export type InlineMedia = { contentType: InlineContentType; bytes: Uint8Array };
 

@@ -1,7 +1,7 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
 /** One file of a job, until a moment. */
-export type Link = { jobId: string; index: number; expiresAtSeconds: number };
+type Link = { jobId: string; index: number; expiresAtSeconds: number };
 
 export interface LinkSigner {
   sign(link: Link): string;

@@ -13,7 +13,7 @@ export function isRefusal(status: number): boolean {
   return status >= 400 && status < 500 && !undecidedStatuses.has(status);
 }
 
-export type JsonRequest<Body> = {
+type JsonRequest<Body> = {
   method: 'GET' | 'POST';
   url: URL;
   headers: Record<string, string>;

@@ -25,7 +25,7 @@ const failCodes: Record<string, ProviderErrorClass> = {
 
 export const apixo: Adapter = { abilitiesOf: apixoAbilities, create: createApixoProvider };
 
-export function createApixoProvider({ account, baseUrl, apiKey, settings, sendJson }: AdapterDeps): VideoProvider {
+function createApixoProvider({ account, baseUrl, apiKey, settings, sendJson }: AdapterDeps): VideoProvider {
   const { provider, removeWatermark } = readApixoSettings(settings);
   const options = { provider, removeWatermark: removeWatermark === 'true' };
   const headers = { authorization: `Bearer ${apiKey}` };

@@ -16,7 +16,7 @@ const LONGEST_HINT_SECONDS = 600;
 
 export const omixa: Adapter = { abilitiesOf: omixaAbilities, create: createOmixaProvider };
 
-export function createOmixaProvider({ account, baseUrl, apiKey, settings, sendJson }: AdapterDeps): VideoProvider {
+function createOmixaProvider({ account, baseUrl, apiKey, settings, sendJson }: AdapterDeps): VideoProvider {
   const { statusMethod, statusParameter } = readOmixaSettings(settings);
   const headers = { authorization: `Bearer ${apiKey}` };
   const failures = createFailureReader({ secrets: [apiKey], readWords: readOmixaError, classify: classOfWords });

@@ -16,7 +16,7 @@ const errorFields = {
   message: z.string().nullish().catch(null),
 };
 
-export const job = z.object({
+const job = z.object({
   status: z.string().nullish(),
   poll_after_seconds: z.number().nullish().catch(null),
   data: z

@@ -9,7 +9,7 @@ import { LookError, providerErrorClasses } from '../../contract/provider-errors.
 import { createProviders, type Providers } from '../../providers/registry.js';
 import { answerWith, type Script, type ScriptedServer, startScriptedServer } from './scripted-server.js';
 
-export const API_KEY = 'key-canary-7f3a';
+const API_KEY = 'key-canary-7f3a';
 
 const fixtureNames = [
   'submitted',
