@@ -1,4 +1,4 @@
-import type { GuardedFetch } from '../artifacts/guarded-fetch.js';
+import type { FetchLimits, GuardedFetch } from '../artifacts/guarded-fetch.js';
 import type { ArtifactStore } from '../artifacts/store.js';
 import type { MediaProcess } from '../media/process.js';
 import type { Providers } from '../providers/registry.js';
@@ -19,5 +19,5 @@ export type ActivityDeps = {
   logger: Logger;
   /** The pause before the next look, stretched while very many jobs wait. */
   paceOfLooks: (intervalMs: number) => Promise<number>;
-  limits: { maxArtifactBytes: number; retentionDays: number };
+  limits: { transfer: Omit<FetchLimits, 'deadlineMs'>; retentionDays: number };
 };

@@ -12,6 +12,11 @@ export function notReady(message: string, nextLookInMs: number): ApplicationFail
   });
 }
 
+/** A step that went wrong in a way that may pass. Temporal runs it again; the workflow decides when that has gone on long enough. */
+export function tryAgain(type: string, message: string): ApplicationFailure {
+  return ApplicationFailure.create({ type, message });
+}
+
 /**
  * What an unexpected error becomes for Temporal, to be retried. Its message and cause stay in our log: they may hold a prompt
  * or a signed address, and histories are read by more people than logs.

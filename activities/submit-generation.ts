@@ -1,7 +1,8 @@
+import { buffer } from 'node:stream/consumers';
 import type { Generation, GenerationRequest, MediaInput } from '../contract/generation.js';
 import type { AttemptRef, Route } from '../contract/plan.js';
-import type { Submission } from '../contract/provider.js';
-import type { AttemptRow } from '../store/attempts.js';
+import type { Submission, VideoProvider } from '../contract/provider.js';
+import type { AttemptRow, Intent } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { withHeartbeat } from './heartbeat.js';
 import { recordForAWhile } from './record.js';
@@ -30,16 +31,29 @@ export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promis
     if (intent.kind === 'stopped') return { kind: 'stopped' };
     if (intent.kind === 'recorded') return answerOfEarlierRun(deps, intent.attempt);
 
-    const generation = await generationFor(deps, { jobId, request: intent.request, route });
-    const signal = AbortSignal.timeout(input.timeoutMs);
-    const submission = await deps.providers
-      .get(route.account)
-      .submit(generation, { attemptKey: intent.attemptKey, signal });
+    const submission = await send(deps, input, intent);
     // Tried for a while, never thrown: an id in hand must not be lost because the database is away.
     await recordForAWhile(deps, { jobId, attempt, submission });
     deps.logger.info({ jobId, attempt, provider: route.account, outcome: submission.outcome }, 'generation submitted');
     return outcomeOf(submission);
   });
+}
+
+type Inserted = Extract<Intent, { kind: 'inserted' }>;
+
+/** What goes wrong before the provider is called is known not to have been sent. */
+async function send(deps: ActivityDeps, input: SubmitInput, intent: Inserted): Promise<Submission> {
+  const { jobId, attempt, route, timeoutMs } = input;
+  let provider: VideoProvider;
+  let generation: Generation;
+  try {
+    provider = deps.providers.get(route.account);
+    generation = await generationFor(deps, { jobId, request: intent.request, route });
+  } catch (error) {
+    deps.logger.error({ jobId, attempt, provider: route.account, err: error }, 'the submit could not be prepared');
+    return { outcome: 'not_sent', error: { class: 'AUTH', message: 'the account or an input is not usable here' } };
+  }
+  return provider.submit(generation, { attemptKey: intent.attemptKey, signal: AbortSignal.timeout(timeoutMs) });
 }
 
 async function answerOfEarlierRun(deps: ActivityDeps, row: AttemptRow): Promise<SubmitOutcome> {
@@ -85,7 +99,9 @@ async function generationFor(deps: ActivityDeps, { jobId, request, route }: Gene
   const read = async ({ artifactId }: { artifactId: string }): Promise<MediaInput> => {
     const row = rows.find(({ id }) => id === artifactId);
     if (!row) throw new Error(`input ${artifactId} of ${jobId} has no row`);
-    return { contentType: row.content_type, bytes: await deps.store.readAll(row.location) };
+    const bytes = await deps.store.read(row.location);
+    if (!bytes) throw new Error(`input ${artifactId} of ${jobId} has no file`);
+    return { contentType: row.content_type, bytes: await buffer(bytes) };
   };
   return {
     ...asked,

@@ -84,6 +84,11 @@ const recordLookStatement = {
     select id, last_sequence, 'job.progress', jsonb_build_object('progress', progress) from job`,
 };
 
+const requestedSizeStatement = {
+  name: 'requested_size',
+  text: `select request->'size' as size from jobs where id = $1`,
+};
+
 const lookingStatement = {
   name: 'count_looking',
   text: `select count(*) as jobs from jobs where state = 'running' and phase in ('waiting', 'polling')`,
@@ -174,6 +179,12 @@ export function createAttempts(database: Database) {
     async abandon({ task, ...attempt }: AttemptRef & { task: ProviderTask }): Promise<void> {
       const from = ['intended', 'unknown', 'accepted'] as const;
       return record(attempt, { state: 'abandoned', from, phase: 'routing', charged: 'possibly', task });
+    },
+
+    /** The exact size that the caller asked for; undefined when any will do. */
+    async requestedSize(jobId: string): Promise<{ width: number; height: number } | undefined> {
+      const [row] = await run<{ size: { width: number; height: number } | null }>(requestedSizeStatement, [jobId]);
+      return row?.size ?? undefined;
     },
 
     /** How many jobs wait for a provider's verdict now. */

@@ -19,6 +19,7 @@ import { createSettlement } from '../store/settlement.js';
 import { createPaceOfLooks } from './pace.js';
 import { untilReachable } from './patience.js';
 import { temporalLogger } from './temporal-logger.js';
+import { transferLimits } from './transfer-limits.js';
 import { createWorkers } from './workers.js';
 
 /** Builds everything the activities need and runs the workers until the process is told to stop. */
@@ -44,6 +45,7 @@ const providers = createProviders({
   credentials: (variable) => process.env[variable],
   allowHttp: config.ALLOW_HTTP_PROVIDERS,
 });
+const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });
 const media = createMediaProcess();
 const store = createDiskStore(config.ARTIFACTS_URL);
 
@@ -53,11 +55,11 @@ const activities = createActivities({
   settlement,
   providers,
   store,
-  fetchGuarded: createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS }),
+  fetchGuarded,
   media,
   logger,
   paceOfLooks: createPaceOfLooks({ attempts, looksPerSecond: config.LOOKS_PER_SECOND }),
-  limits: { maxArtifactBytes: config.MAX_ARTIFACT_BYTES, retentionDays: config.ARTIFACT_RETENTION_DAYS },
+  limits: { transfer: transferLimits(config.MAX_ARTIFACT_BYTES), retentionDays: config.ARTIFACT_RETENTION_DAYS },
 });
 const workers = await createWorkers({ connection, config, accounts: Object.keys(catalogue.accounts), activities });
 const dispatcher = createDispatcher({
@@ -84,6 +86,12 @@ closeOnSignal(logger, async () => {
   await dispatcher.close();
   for (const worker of workers) worker.shutdown();
   await running;
-  await Promise.all([connection.close(), client.connection.close(), providers.close(), media.close()]);
+  await Promise.all([
+    connection.close(),
+    client.connection.close(),
+    providers.close(),
+    fetchGuarded.close(),
+    media.close(),
+  ]);
   await database.close();
 });

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
-import { NativeConnection, Worker } from '@temporalio/worker';
+import { DefaultLogger, NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import type { Activities } from '../../activities/index.js';
 import type { JobPlan } from '../../contract/plan.js';
 import { mediaQueue, providerQueue, searchAttributeNames, workflowQueue } from '../../contract/queues.js';
@@ -33,8 +33,14 @@ export const happyScript: Script = {
   finishJob: async ({ ending }) => ({ state: ending.state, capturedMicros: 0 }),
 };
 
+/** The SDK's own chatter is not what a test prints. To be called before anything of the SDK runs. */
+export function quietTemporal(): void {
+  Runtime.install({ logger: new DefaultLogger('ERROR'), shutdownSignals: [] });
+}
+
 /** Real Temporal and the real workflow bundle; only the activities are scripted, per job. */
 export async function startWorkflowWorld(accounts: string[]) {
+  quietTemporal();
   const scripts = new Map<string, Script>();
   const calls = new Map<string, string[]>();
   const scripted =
@@ -78,6 +84,7 @@ export async function startWorkflowWorld(accounts: string[]) {
       await running;
       await connection.close();
       await close();
+      await Runtime.instance().shutdown();
     },
   };
 }

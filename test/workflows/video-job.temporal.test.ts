@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { notReady } from '../../activities/failure.js';
 import { jobState } from '../../workflows/messages.js';
 import { aPlan, aRoute } from '../support/plans.js';
@@ -11,6 +11,7 @@ describe('videoJob', () => {
     world = await startWorkflowWorld(['first', 'second']);
   }, 60_000);
   afterAll(() => world.close(), 30_000);
+  jest.setTimeout(30_000);
 
   const notReadyTimes = (times: number) => {
     let looks = 0;
@@ -22,10 +23,10 @@ describe('videoJob', () => {
   };
 
   it('submits, waits, polls, downloads and finishes, in at most 36 events however often it looks', async () => {
-    const { handle, calls } = await world.start(aPlan(), { pollTask: notReadyTimes(60) });
+    const { handle, calls } = await world.start(aPlan(), { pollTask: notReadyTimes(40) });
     expect(await handle.result()).toEqual({ state: 'succeeded' });
     expect(new Set(calls)).toEqual(new Set(['submitGeneration', 'pollTask', 'downloadResult', 'finishJob']));
-    expect(calls.filter((name) => name === 'pollTask')).toHaveLength(61);
+    expect(calls.filter((name) => name === 'pollTask')).toHaveLength(41);
 
     const { events } = await handle.fetchHistory();
     expect(events?.length).toBeLessThanOrEqual(36);

@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { Context } from '@temporalio/activity';
+import { type Download, downloadTo } from '../artifacts/download.js';
+import type { VideoFacts } from '../contract/artifact.js';
+import type { AttemptRef } from '../contract/plan.js';
+import type { ProviderTask, ResultFile } from '../contract/provider.js';
+import type { ActivityDeps } from './deps.js';
+import { tryAgain } from './failure.js';
+import { withHeartbeat } from './heartbeat.js';
+import { lookAndRecord } from './look.js';
+
+export type DownloadInput = AttemptRef & { task: ProviderTask; timeoutMs: number; lookTimeoutMs: number };
+export type DownloadOutcome = { kind: 'stored' } | { kind: 'result_lost' };
+
+/** Runs of this activity for a file that cannot be fetched or does not arrive whole. */
+const MAX_RUNS = 4;
+const VIDEO_TYPE = 'video/mp4';
+
+/**
+ * Copies the files of a finished task into the store, each checked before it has a name. What an earlier run stored stays. An address
+ * that has expired is asked for once more. Some files of several are a result; none is none.
+ */
+export function downloadResult(deps: ActivityDeps, input: DownloadInput): Promise<DownloadOutcome> {
+  return withHeartbeat(async () => {
+    const { jobId, attempt } = input;
+    const row = await deps.attempts.find({ jobId, attempt });
+    const files = row?.files ?? (await freshFiles(deps, input));
+    const kept = new Set((await deps.artifacts.videosOf(jobId)).map(({ variant }) => variant));
+
+    let isRetryWorthwhile = false;
+    for (const variant of files.keys()) {
+      if (kept.has(variant)) continue;
+      const problem = await storeVariant(deps, input, { files, variant });
+      if (!problem) kept.add(variant);
+      else {
+        deps.logger.warn({ jobId, attempt, variant, ...problem }, 'a result could not be stored');
+        isRetryWorthwhile ||= problem.mayPass;
+      }
+    }
+    if (isRetryWorthwhile && Context.current().info.attempt < MAX_RUNS)
+      throw tryAgain('RESULT_INVALID', 'a result did not arrive whole');
+    return { kind: kept.size > 0 ? 'stored' : 'result_lost' };
+  });
+}
+
+type Problem = { detail: string; mayPass: boolean };
+type Variant = { files: ResultFile[]; variant: number };
+
+async function storeVariant(
+  deps: ActivityDeps,
+  input: DownloadInput,
+  { files, variant }: Variant,
+): Promise<Problem | undefined> {
+  const file = files[variant];
+  if (!file) return { detail: 'the provider no longer lists this file', mayPass: false };
+  let download = await fetchFile(deps, input, { file, variant });
+  if (download.outcome === 'expired') {
+    const renewed = (await freshFiles(deps, input))[variant];
+    if (renewed) download = await fetchFile(deps, input, { file: renewed, variant });
+  }
+  if (download.outcome !== 'stored') return { detail: download.detail, mayPass: download.outcome !== 'expired' };
+
+  const { stored } = download;
+  const { jobId } = input;
+  const facts = await deps.media.probeVideo(deps.store.path(stored.key)).catch(() => undefined);
+  const misfit = facts ? await misfitOf(deps, { jobId, facts }) : 'the file cannot be read as a video';
+  if (!facts || misfit) {
+    await deps.store.remove(stored.key);
+    return { detail: misfit ?? 'the file cannot be read as a video', mayPass: false };
+  }
+  const { retentionDays } = deps.limits;
+  await deps.artifacts.addVideo({ jobId, variant, stored, contentType: VIDEO_TYPE, facts, retentionDays });
+  return undefined;
+}
+
+type Numbered = { file: ResultFile; variant: number };
+
+function fetchFile(deps: ActivityDeps, input: DownloadInput, { file, variant }: Numbered): Promise<Download> {
+  const { jobId, attempt, task, timeoutMs } = input;
+  // The same for every run of this step, so that a second run finds what the first stored.
+  const name = createHash('sha256').update(`${jobId}:${attempt}:${variant}`).digest('hex');
+  return downloadTo({
+    source: deps.providers.get(task.account).openResult(task, file),
+    fetch: deps.fetchGuarded,
+    store: deps.store,
+    key: `${name.slice(0, 2)}/${name}.mp4`,
+    limits: { ...deps.limits.transfer, deadlineMs: timeoutMs },
+    signal: Context.current().cancellationSignal,
+  });
+}
+
+/** The addresses as the provider gives them now. None, when it does not say "succeeded" any more. */
+async function freshFiles(
+  deps: ActivityDeps,
+  { jobId, attempt, task, lookTimeoutMs }: DownloadInput,
+): Promise<ResultFile[]> {
+  const look = await lookAndRecord(deps, { jobId, attempt, task, timeoutMs: lookTimeoutMs });
+  return look.status === 'succeeded' ? look.files : [];
+}
+
+type Measured = { jobId: string; facts: VideoFacts };
+
+/** A provider that promises only an orientation, or promises wrongly, must not change what the caller asked for. */
+async function misfitOf(deps: ActivityDeps, { jobId, facts }: Measured): Promise<string | undefined> {
+  const size = await deps.attempts.requestedSize(jobId);
+  if (!size || (size.width === facts.width && size.height === facts.height)) return undefined;
+  return `the file is ${facts.width}x${facts.height}, asked for was ${size.width}x${size.height}`;
+}
