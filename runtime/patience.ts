@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Logger } from '../runtime/logger.js';
+import type { Logger } from './logger.js';
 
 type Attempted<Result> = { what: string; logger: Logger; work: () => Promise<Result> };
 
