@@ -24,6 +24,8 @@ type Options = { poolSize?: number; logger?: Logger };
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
+/** Rows are held for milliseconds: who waits longer than this waits for something that hangs. */
+const LOCK_TIMEOUT_MS = 5_000;
 
 export function createDatabase(databaseUrl: string, { poolSize = 10, logger }: Options = {}): Database {
   const pool = new pg.Pool({
@@ -31,6 +33,7 @@ export function createDatabase(databaseUrl: string, { poolSize = 10, logger }: O
     max: poolSize,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
+    lock_timeout: LOCK_TIMEOUT_MS,
     types: { getTypeParser },
     application_name: 'reelay',
   });
@@ -97,6 +100,13 @@ function throwTranslated(error: unknown): never {
 /** True when a statement was refused by the named constraint. */
 export function violates(error: unknown, constraint: string): boolean {
   return error instanceof pg.DatabaseError && error.constraint === constraint;
+}
+
+const LOCK_NOT_AVAILABLE = '55P03';
+
+/** True when a statement gave up waiting for a row that another transaction holds. */
+export function isLockTimeout(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === LOCK_NOT_AVAILABLE;
 }
 
 /** Amounts and counts are far below 2^53, so `bigint` columns are read as numbers. */

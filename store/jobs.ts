@@ -3,7 +3,7 @@ import type { GenerationRequest } from '../contract/generation.js';
 import { formatUsd, type Micros } from '../contract/money.js';
 import type { JobPlan } from '../contract/plan.js';
 import type { StoredInput } from './artifacts.js';
-import { type Database, violates } from './database.js';
+import { type Database, isLockTimeout, violates } from './database.js';
 import { type JobRow, jobColumns } from './job-row.js';
 
 export type NewJob = {
@@ -85,7 +85,7 @@ export function createJobs(database: Database) {
   return {
     /**
      * Stores the job and holds its price in one transaction. A known idempotency key gives back its job.
-     * @throws `insufficient_funds`, `too_many_jobs`, `idempotency_key_reused`; then nothing is stored or held.
+     * @throws `insufficient_funds`, `too_many_jobs`, `idempotency_key_reused`, `idempotency_in_flight`; then nothing is stored or held.
      */
     async accept(job: NewJob): Promise<Acceptance> {
       const provider = job.plan.routes[0]?.account ?? '';
@@ -113,6 +113,10 @@ export function createJobs(database: Database) {
           const replay = await this.replay(job);
           if (replay) return replay;
           throw await insufficientFunds(job);
+        }
+        if (isLockTimeout(error)) {
+          const code = job.idempotency ? 'idempotency_in_flight' : 'service_unavailable';
+          throw new ServiceError(code, { retryAfterSeconds: 1, cause: error });
         }
         throw error;
       }

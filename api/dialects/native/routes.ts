@@ -1,0 +1,157 @@
+import { type Request, type RequestHandler, type Response, Router } from 'express';
+import { fieldError } from '../../../contract/errors.js';
+import type { Job, JobApi } from '../../jobs.js';
+import { callerOf } from '../../middleware/caller.js';
+import { allowOnly } from '../../middleware/errors.js';
+import { invalidFields, parseRequest } from '../../middleware/parse.js';
+import { requireScope } from '../../middleware/scopes.js';
+import { sendContent } from '../../middleware/send-content.js';
+import { attemptAnswer, jobAnswer, liveAnswer, usageAnswer } from './answers.js';
+import { contentSchema, idempotencyKeySchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
+import { translateRequest } from './translate.js';
+
+type Deps = { jobs: JobApi; authenticate: RequestHandler; limitRate: RequestHandler; readJson: RequestHandler };
+type OfJob = { id: string };
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const DEFAULT_USAGE_DAYS = 30;
+const MAX_USAGE_DAYS = 366;
+
+/** The native API: Omixa's two routes and what we add to them. */
+export function createNativeRoutes({ jobs, authenticate, limitRate, readJson }: Deps): Router {
+  const router = Router();
+  const reading = [authenticate, limitRate, requireScope('jobs:read')];
+  const writing = [authenticate, limitRate, requireScope('jobs:write')];
+
+  const answer = (job: Job, request: Request<unknown>, { showsQueued }: { showsQueued: boolean }) => {
+    const temporalLink = jobs.temporalLink(job.id, callerOf(request));
+    return jobAnswer(job, { showsQueued, publicUrl: jobs.publicUrl, temporalLink });
+  };
+
+  const jobsPath = router.route('/videos/jobs');
+  jobsPath.post(writing, readJson, async (request: Request, response: Response) => {
+    const idempotencyKey = readIdempotencyKey(request);
+    const { request: wanted, wordFor } = translateRequest(parseRequest(newJobSchema, request.body));
+    const options = { caller: callerOf(request), dialect: 'native', route: 'POST /api/v1/videos/jobs' };
+    const { job, isReplay } = await jobs.accept(wanted, { ...options, idempotencyKey, wordFor });
+    if (isReplay) response.set('Idempotency-Replayed', 'true');
+    const body = answer(job, request, { showsQueued: false });
+    response.status(202).location(body.links.self).json(body);
+  });
+  jobsPath.get(reading, async (request: Request, response: Response) => {
+    const { limit, after, status, model, provider, ...more } = parseRequest(listSchema, request.query);
+    const page = await jobs.list(
+      {
+        limit,
+        after,
+        status,
+        model,
+        provider,
+        operation: more.video_operation,
+        createdFrom: more.created_from,
+        createdBefore: more.created_before,
+      },
+      callerOf(request),
+    );
+    response.json({
+      object: 'list',
+      data: page.jobs.map((job) => answer(job, request, { showsQueued: true })),
+      has_more: page.hasMore,
+      next_cursor: page.hasMore ? (page.jobs.at(-1)?.id ?? null) : null,
+    });
+  });
+  jobsPath.all(allowOnly('GET', 'POST'));
+
+  const statusPath = router.route('/videos/jobs/status');
+  const answerStatus = async (request: Request, response: Response) => {
+    const job = await jobs.get(readStatusId(request), callerOf(request));
+    response.json(answer(job, request, { showsQueued: false }));
+  };
+  statusPath.get(reading, answerStatus);
+  statusPath.post(reading, readJson, answerStatus);
+  statusPath.all(allowOnly('GET', 'POST'));
+
+  const jobPath = router.route('/videos/jobs/:id');
+  jobPath.get(reading, async (request: Request<OfJob>, response: Response) => {
+    const job = await jobs.get(request.params.id, callerOf(request));
+    response.json(answer(job, request, { showsQueued: true }));
+  });
+  jobPath.all(allowOnly('GET'));
+
+  const cancelPath = router.route('/videos/jobs/:id/cancel');
+  cancelPath.post(writing, async (request: Request<OfJob>, response: Response) => {
+    const job = await jobs.cancel(request.params.id, callerOf(request));
+    response.status(job.finishedAt ? 200 : 202).json(answer(job, request, { showsQueued: true }));
+  });
+  cancelPath.all(allowOnly('POST'));
+
+  const attemptsPath = router.route('/videos/jobs/:id/attempts');
+  attemptsPath.get(reading, async (request: Request<OfJob>, response: Response) => {
+    const caller = callerOf(request);
+    const attempts = await jobs.attemptsOf(request.params.id, caller);
+    const isOperator = caller.scopes.includes('operator');
+    response.json({ object: 'list', data: attempts.map((attempt) => attemptAnswer(attempt, { isOperator })) });
+  });
+  attemptsPath.all(allowOnly('GET'));
+
+  const livePath = router.route('/videos/jobs/:id/live');
+  livePath.get(reading, async (request: Request<OfJob>, response: Response) => {
+    const { job, ...live } = await jobs.live(request.params.id, callerOf(request));
+    response.json({ job: answer(job, request, { showsQueued: true }), ...liveAnswer(live) });
+  });
+  livePath.all(allowOnly('GET'));
+
+  const contentPath = router.route('/videos/jobs/:id/content');
+  contentPath.get(reading.map(unlessSigned), async (request: Request<OfJob>, response: Response) => {
+    const { index, expires, signature } = parseRequest(contentSchema, request.query);
+    const access =
+      signature === undefined
+        ? ({ kind: 'workspace', workspaceId: callerOf(request).workspaceId } as const)
+        : ({ kind: 'link', signature, expiresAtSeconds: expires ?? 0 } as const);
+    const content = await jobs.content(request.params.id, { index, access });
+    await sendContent(request, response, content);
+  });
+  contentPath.all(allowOnly('GET', 'HEAD'));
+
+  const usagePath = router.route('/usage');
+  usagePath.get(reading, async (request: Request, response: Response) => {
+    const span = readUsageSpan(request);
+    response.json(usageAnswer(await jobs.usage(span, callerOf(request)), span));
+  });
+  usagePath.all(allowOnly('GET'));
+
+  return router;
+}
+
+/** A signed link is its own key. */
+function unlessSigned(handler: RequestHandler): RequestHandler {
+  return (request, response, next) =>
+    request.query.signature === undefined ? handler(request, response, next) : next();
+}
+
+function readIdempotencyKey(request: Request): string | undefined {
+  const parsed = idempotencyKeySchema.safeParse(request.get('idempotency-key'));
+  if (parsed.success) return parsed.data;
+  throw invalidFields(parsed.error.issues.map(({ message }) => ({ field: 'Idempotency-Key', message })));
+}
+
+function readStatusId(request: Request): string {
+  const query = parseRequest(statusSchema, request.query);
+  const body = parseRequest(statusSchema, request.body ?? {});
+  const [given, second] = [...Object.entries(query), ...Object.entries(body)].filter(([, id]) => id !== undefined);
+  if (second) throw fieldError('request_invalid', second[0], 'name the job once: by operation, id or job_id');
+  if (!given?.[1]) throw fieldError('request_invalid', 'operation', 'is required');
+  return given[1];
+}
+
+function readUsageSpan(request: Request): { from: Date; to: Date } {
+  const { to = new Date(), from = new Date(to.getTime() - DEFAULT_USAGE_DAYS * DAY_MS) } = parseRequest(
+    usageSchema,
+    request.query,
+  );
+  if (from >= to) throw fieldError('request_invalid', 'from', 'must be before to');
+  if (to.getTime() - from.getTime() > MAX_USAGE_DAYS * DAY_MS) {
+    throw fieldError('request_invalid', 'from', `must be at most ${MAX_USAGE_DAYS} days before to`);
+  }
+  return { from, to };
+}

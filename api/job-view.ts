@@ -1,0 +1,108 @@
+import type { LinkSigner } from '../artifacts/signed-links.js';
+import { type ErrorCode, errorCatalogue } from '../contract/errors.js';
+import type { GenerationRequest } from '../contract/generation.js';
+import type { Micros } from '../contract/money.js';
+import { isTerminal, type JobPhase, type JobState, type ProviderCancel } from '../contract/states.js';
+import type { ArtifactRow } from '../store/artifacts.js';
+import type { JobRow } from '../store/job-row.js';
+
+/** A finished video. `link` is missing when its file is no longer kept. */
+export type Video = {
+  contentType: string;
+  link: { url: string; expiresAt: Date } | null;
+  bytes: number;
+  sha256: string;
+  width: number | null;
+  height: number | null;
+  durationSeconds: number | null;
+};
+
+/** A job as every dialect shows it, in its own words. */
+export type Job = {
+  id: string;
+  model: string;
+  operation: GenerationRequest['operation'];
+  provider: string;
+  state: JobState;
+  phase: JobPhase | null;
+  progress: number | null;
+  request: GenerationRequest;
+  /** What is held now: nothing once the job has ended. */
+  heldMicros: Micros;
+  capturedMicros: Micros | null;
+  attempts: number;
+  isCancelRequested: boolean;
+  providerCancel: ProviderCancel | null;
+  error: { code: ErrorCode; message: string } | null;
+  /** One per variant when the job has succeeded. */
+  videos: Video[];
+  createdAt: Date;
+  startedAt: Date | null;
+  finishedAt: Date | null;
+};
+
+export type ViewSettings = { signer: LinkSigner; publicUrl: string; linkLifetimeSeconds: number };
+
+export const contentPath = (jobId: string) => `/api/v1/videos/jobs/${jobId}/content`;
+
+const MS_PER_SECOND = 1_000;
+
+export function viewOfJob(row: JobRow, videos: readonly ArtifactRow[], settings: ViewSettings): Job {
+  return {
+    id: row.id,
+    model: row.model,
+    operation: row.operation,
+    provider: row.provider,
+    state: row.state,
+    phase: row.phase,
+    progress: row.progress,
+    request: row.request,
+    heldMicros: isTerminal(row.state) ? 0 : row.held_micros,
+    capturedMicros: row.captured_micros,
+    attempts: row.attempts,
+    isCancelRequested: row.cancel_requested_at !== null,
+    providerCancel: row.provider_cancel,
+    error: row.error_code === null ? null : describeError(row.error_code),
+    videos: videos.map((video) => viewOfVideo(video, settings)),
+    createdAt: row.created_at,
+    startedAt: row.started_at,
+    finishedAt: row.finished_at,
+  };
+}
+
+/** True for a file whose bytes can still be had. */
+export function isKept({ deleted_at, expires_at }: ArtifactRow): boolean {
+  return deleted_at === null && expires_at.getTime() > Date.now();
+}
+
+function viewOfVideo(video: ArtifactRow, settings: ViewSettings): Video {
+  return {
+    contentType: video.content_type,
+    link: isKept(video) ? signedLink(video, settings) : null,
+    bytes: video.bytes,
+    sha256: video.sha256,
+    width: video.width,
+    height: video.height,
+    durationSeconds: video.duration_seconds,
+  };
+}
+
+function signedLink(video: ArtifactRow, { signer, publicUrl, linkLifetimeSeconds }: ViewSettings): Video['link'] {
+  const { job_id: jobId, variant, expires_at } = video;
+  if (jobId === null) return null;
+  const index = variant ?? 0;
+  const lifetimeEnd = Date.now() + linkLifetimeSeconds * MS_PER_SECOND;
+  const expiresAtSeconds = Math.floor(Math.min(lifetimeEnd, expires_at.getTime()) / MS_PER_SECOND);
+  const signature = signer.sign({ jobId, index, expiresAtSeconds });
+  const url = `${publicUrl}${contentPath(jobId)}?index=${index}&expires=${expiresAtSeconds}&signature=${signature}`;
+  return { url, expiresAt: new Date(expiresAtSeconds * MS_PER_SECOND) };
+}
+
+function describeError(code: string): Job['error'] {
+  const known = isErrorCode(code) ? code : 'internal';
+  return { code: known, message: errorCatalogue[known].title };
+}
+
+function isErrorCode(code: string): code is ErrorCode {
+  return Object.hasOwn(errorCatalogue, code);
+}

@@ -1,0 +1,122 @@
+import type { Client } from '@temporalio/client';
+import { ServiceError } from '../contract/errors.js';
+import type { Artifacts } from '../store/artifacts.js';
+import type { AttemptRow, Attempts } from '../store/attempts.js';
+import type { JobFilter, JobList } from '../store/job-list.js';
+import type { JobRow } from '../store/job-row.js';
+import type { Balance, Ledger } from '../store/ledger.js';
+import type { Settlement } from '../store/settlement.js';
+import type { Usage, UsageRow } from '../store/usage.js';
+import type { Caller } from '../store/workspaces.js';
+import { type AcceptDeps, type AcceptOptions, acceptJob } from './accept.js';
+import { type Content, type ContentAccess, findContent } from './content.js';
+import type { JobRequest } from './job-request.js';
+import { type Job, type ViewSettings, viewOfJob } from './job-view.js';
+import { type LiveWorkflow, lookAtWorkflow } from './live.js';
+
+export type { Caller } from '../store/workspaces.js';
+export type { Content } from './content.js';
+export type { JobRequest, RequestField } from './job-request.js';
+export type { Job } from './job-view.js';
+export type { LiveWorkflow } from './live.js';
+export type Attempt = AttemptRow;
+export type UsageReport = { rows: UsageRow[]; balance: Balance };
+export type ListFilter = Omit<JobFilter, 'workspaceId'>;
+
+export type JobApiDeps = AcceptDeps &
+  ViewSettings & {
+    jobList: JobList;
+    artifacts: Artifacts;
+    attempts: Attempts;
+    settlement: Settlement;
+    usage: Usage;
+    ledger: Ledger;
+    temporal: Client;
+    /** Where operators look at workflows, if anywhere. */
+    temporalUi?: { url: string; namespace: string };
+  };
+
+export type JobApi = ReturnType<typeof createJobApi>;
+
+const jobIdPattern = /^job_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
+
+/** Whether this is the id of a job that could exist. Anything else never reaches the database. */
+export const isJobId = (text: string): boolean => jobIdPattern.test(text);
+
+/** What a caller can do, whichever dialect the words arrived in. */
+export function createJobApi(deps: JobApiDeps) {
+  const { jobs, jobList, artifacts, attempts, settlement, usage, ledger, temporal } = deps;
+
+  return {
+    /** Takes a job; answers as soon as it is stored and its price is held. */
+    async accept(request: JobRequest, options: AcceptOptions): Promise<{ job: Job; isReplay: boolean }> {
+      const { job, isReplay } = await acceptJob(deps, request, options);
+      return { job: await view(job), isReplay };
+    },
+
+    get: async (id: string, caller: Caller): Promise<Job> => view(await find(id, caller)),
+
+    async list(filter: ListFilter, { workspaceId }: Caller): Promise<{ jobs: Job[]; hasMore: boolean }> {
+      const page = await jobList.page({ ...filter, workspaceId });
+      const finished = page.jobs.filter(({ state }) => state === 'succeeded').map(({ id }) => id);
+      const videos = finished.length > 0 ? await artifacts.videosOfAll(finished) : [];
+      const videosOf = (id: string) => videos.filter((video) => video.job_id === id);
+      return { jobs: page.jobs.map((job) => viewOfJob(job, videosOf(job.id), deps)), hasMore: page.hasMore };
+    },
+
+    /** Wishes an open job to stop. A job that nobody has started ends at once; one that has ended stays as it is. */
+    async cancel(id: string, caller: Caller): Promise<Job> {
+      const { workspaceId } = caller;
+      const marked = isJobId(id) ? await jobs.requestCancel({ id, workspaceId }) : undefined;
+      if (!marked) return view(await find(id, caller));
+      if (await settlement.cancelUnstarted(id)) return view(await find(id, caller));
+      deps.wakeDispatcher();
+      return view(marked);
+    },
+
+    async attemptsOf(id: string, caller: Caller): Promise<Attempt[]> {
+      await find(id, caller);
+      return attempts.ofJob(id);
+    },
+
+    async live(id: string, caller: Caller): Promise<{ job: Job } & LiveWorkflow> {
+      const job = await find(id, caller);
+      const workflow = await lookAtWorkflow(temporal, id);
+      return { job: await view(job), ...workflow };
+    },
+
+    content(jobId: string, { index, access }: { index: number; access: ContentAccess }): Promise<Content> {
+      if (!isJobId(jobId)) throw unknownJob(jobId);
+      return findContent(deps, { jobId, index, access });
+    },
+
+    async usage({ from, to }: { from: Date; to: Date }, { workspaceId }: Caller): Promise<UsageReport> {
+      const [rows, balance] = await Promise.all([usage.report({ workspaceId, from, to }), ledger.balance(workspaceId)]);
+      return { rows, balance };
+    },
+
+    /** The workflow's page in Temporal's Web UI, for operators. */
+    temporalLink(id: string, { scopes }: Caller): string | undefined {
+      const { temporalUi } = deps;
+      if (!temporalUi || !scopes.includes('operator')) return undefined;
+      return `${temporalUi.url}/namespaces/${encodeURIComponent(temporalUi.namespace)}/workflows/${id}`;
+    },
+
+    publicUrl: deps.publicUrl,
+  };
+
+  async function find(id: string, { workspaceId }: Caller): Promise<JobRow> {
+    const job = isJobId(id) ? await jobs.find({ id, workspaceId }) : undefined;
+    if (!job) throw unknownJob(id);
+    return job;
+  }
+
+  async function view(row: JobRow): Promise<Job> {
+    const videos = row.state === 'succeeded' ? await artifacts.videosOf(row.id) : [];
+    return viewOfJob(row, videos, deps);
+  }
+}
+
+function unknownJob(id: string): ServiceError {
+  return new ServiceError('not_found', { detail: `There is no job ${id.slice(0, 100)}.` });
+}

@@ -1,0 +1,59 @@
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+const HEADERS_TIMEOUT_MS = 15_000;
+/** The largest body over a slow line. */
+const REQUEST_TIMEOUT_MS = 180_000;
+const KEEP_ALIVE_TIMEOUT_MS = 15_000;
+/** A caller who neither sends nor takes a byte for this long is gone. */
+const IDLE_TIMEOUT_MS = 120_000;
+const DRAIN_MS = 20_000;
+const CLOSE_IDLE_EVERY_MS = 100;
+
+export type HttpServer = {
+  /** Where it listens. */
+  url: string;
+  /** Takes no more connections, finishes what was asked, and gives up on what takes too long. */
+  close(): Promise<void>;
+};
+
+export async function startServer(
+  listener: RequestListener,
+  { host, port }: { host: string; port: number },
+): Promise<HttpServer> {
+  let isClosing = false;
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    },
+    (request, response) => {
+      if (isClosing) response.setHeader('Connection', 'close');
+      listener(request, response);
+    },
+  );
+  server.timeout = IDLE_TIMEOUT_MS;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+
+  return {
+    url: urlOf(server),
+    async close() {
+      isClosing = true;
+      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+      const giveUp = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
+      await closed;
+      clearInterval(closeIdle);
+      clearTimeout(giveUp);
+    },
+  };
+}
+
+function urlOf(server: Server): string {
+  const { address, port } = server.address() as AddressInfo;
+  return `http://${address.includes(':') ? `[${address}]` : address}:${port}`;
+}
