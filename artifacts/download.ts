@@ -51,23 +51,22 @@ export async function downloadTo(request: DownloadRequest): Promise<Download> {
   try {
     for (let transfer = 1; ; transfer += 1) {
       try {
-        if (!beginning && draft.bytes() > 0) await restart();
-        const fromByte = draft.bytes();
+        const fromByte = beginning ? draft.bytes() : 0;
         const response = await get(request, { beginning, fromByte, endsAt });
 
         const continues = beginning && isContinuation(response, beginning, fromByte);
         if (!continues && response.status !== 200) {
           response.discard();
-          if (!beginning || fromByte === 0 || !rangeRefusedStatuses.has(response.status)) return judge(response.status);
+          if (fromByte === 0 || !rangeRefusedStatuses.has(response.status)) return judge(response.status);
           beginning = undefined;
           if (transfer < MAX_TRANSFERS) continue;
           return { outcome: 'unavailable', detail: 'the file changed while it was fetched' };
         }
         if (!continues) {
-          if (fromByte > 0) await restart();
+          if (draft.bytes() > 0) await restart();
           beginning = beginningOf(response);
         }
-        const problem = await receive(response, draft, request.onProgress);
+        const problem = await receive(response, draft, request);
         return problem ? { outcome: 'invalid', detail: problem } : { outcome: 'stored', ...(await draft.commit()) };
       } catch (error) {
         if (!(error instanceof FetchFailure)) throw error;
@@ -88,20 +87,21 @@ function get(
 ): Promise<GuardedResponse> {
   const { url, headers: credentials, credentialOrigin } = source;
   const deadlineMs = Math.max(Math.ceil(endsAt - performance.now()), 1);
-  const rest = { ...limits, deadlineMs, maxBytes: limits.maxBytes - fromByte };
   const headers = beginning && fromByte > 0 ? rangeHeaders(beginning, fromByte) : {};
-  return fetch.get({ url, headers, credentials, credentialOrigin, limits: rest, signal });
+  return fetch.get({ url, headers, credentials, credentialOrigin, limits: { ...limits, deadlineMs }, signal });
 }
 
 /** What is wrong with the file, as soon as it is known. */
 async function receive(
   response: GuardedResponse,
   draft: VideoDraft,
-  onProgress?: (bytes: number) => void,
+  { limits, onProgress }: DownloadRequest,
 ): Promise<string | undefined> {
   for await (const chunk of response.body) {
     const problem = await draft.push(chunk);
     if (problem) return problem;
+    // Each answer is within the limit; several together might not be.
+    if (draft.bytes() > limits.maxBytes) return `it has more than ${limits.maxBytes} bytes`;
     onProgress?.(draft.bytes());
   }
   return draft.problem();

@@ -155,7 +155,8 @@ function exchangeOnce(
           settle({ text: Buffer.concat(chunks).toString('utf8') });
         },
         onResponseError(_, error) {
-          settle({ failure: error.message || error.name });
+          // A failure of several addresses at once has a code and no message.
+          settle({ failure: error.message || ('code' in error ? String(error.code) : error.name) });
         },
       },
     );

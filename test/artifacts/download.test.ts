@@ -103,6 +103,10 @@ describe('a download', () => {
     ['HTML named .mp4', sendFile(Buffer.from('<!DOCTYPE html><html><body>Not here</body></html>'))],
     ['a long page of HTML', sendFile(Buffer.from(`<!DOCTYPE html>${'<p>no</p>'.repeat(5_000)}`))],
     ['an image', sendFile(Buffer.from('iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ', 'base64'))],
+    [
+      'an image in the same kind of boxes',
+      sendFile(Buffer.concat([aBox('ftyp', Buffer.from('avif\0\0\0\0avifmif1')), video])),
+    ],
     ['nothing', sendFile(Buffer.alloc(0))],
     ['random bytes', sendFile(Buffer.alloc(9_000, 0x5a))],
     ['a cut file that says its length', sendFile(video.subarray(0, 40_000))],

@@ -182,6 +182,11 @@ describe('limits', () => {
       (response) => response.writeHead(200, { 'transfer-encoding': 'chunked' }).end('x'.repeat(2_000)),
       { maxBytes: 1_999 },
     ],
+    [
+      'too_large',
+      (response) => void response.writeHead(200, { 'content-length': '2000' }).write('x'),
+      { maxBytes: 1_999 },
+    ],
     ['too_slow', drip, { minimumRate: { bytes: 1_000, windowMs: 200 } }],
     ['too_slow', (response) => void response.write('x'), { idleTimeoutMs: 50 }],
     ['deadline', drip, { deadlineMs: 200 }],

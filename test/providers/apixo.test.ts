@@ -89,6 +89,15 @@ describe('apixo: the envelope', () => {
   });
 });
 
+describe('apixo: a look whose code is not 200', () => {
+  it('ends nothing, whatever the task in it says', async () => {
+    const { provider } = await serve({ code: 500, message: 'oops', data: { state: 'failed', failCode: 'X' } });
+    await expect(provider.look(task, { signal: never() })).rejects.toMatchObject({
+      failure: { class: 'PROVIDER_INTERNAL' },
+    });
+  });
+});
+
 describe('apixo: the end of a task', () => {
   it('calls an image that cannot be fetched the caller’s input', async () => {
     const { provider } = await serve({ code: 200, data: { state: 'failed', failCode: 'INVALID_IMAGE_URL' } });

@@ -131,6 +131,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
 
     it.each<[string, Script]>([
       ['HTML with 200', answerWith(200, '<html>welcome</html>')],
+      ['a redirect that looks like an acceptance', answerWith(302, fixtures.submitted, { location: '/x' })],
       ['an answer without an id', answerWith(200, fixtures['without-id'])],
       ['an empty id', answerWith(200, { operation: ' ', code: 200, data: { taskId: '' } })],
       [
@@ -193,7 +194,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
       await providers.close();
     });
 
-    it('is not sent when it is given up before the connection stands, nor later', async () => {
+    it('is not sent when it is given up before the connection stands', async () => {
       const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
       await once(silent, 'listening');
       const { port } = silent.address() as AddressInfo;
@@ -209,6 +210,19 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
       socket.destroy();
       silent.close();
       await providers.close();
+    });
+
+    it('is not sent later when it was given up while the connection was made', async () => {
+      const { provider, server, submit } = await serve(answerWith(200, fixtures.submitted));
+      const controller = new AbortController();
+
+      const submission = provider.submit(generation, { signal: controller.signal, attemptKey: 'job_1:1' });
+      controller.abort();
+
+      expect(await submission).toMatchObject({ outcome: 'not_sent' });
+      // Another one, connected after the first, is through; had the first been sent, it would have been seen before.
+      await submit();
+      expect(server.requests).toHaveLength(1);
     });
 
     it('is not sent when it was given up beforehand', async () => {
@@ -296,12 +310,14 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
     });
 
     it('keeps a short excerpt without the key and without what signs an address', async () => {
-      const words = `${API_KEY} "Bearer ${API_KEY}" https://u:p@host.example/a?sig=SIGNED\u0000 ${'ü'.repeat(3_000)}`;
+      const words = `${API_KEY} "Bearer ${API_KEY}" https://u:p@host.example/a?sig=SIGNED \u0000 ${'ü'.repeat(3_000)}`;
 
-      const failure = await lookFailure(answerWith(500, { error: words, message: words }));
+      const failure = await lookFailure(answerWith(500, { code: 500, error: words, message: words }));
 
       const kept = JSON.stringify(failure);
-      expect(kept).not.toMatch(/key-canary|SIGNED|u:p@|\\u0000/);
+      expect(kept).not.toMatch(/key-canary|SIGNED|u:p@/);
+      expect(failure.message).toContain('[redacted]');
+      expect(failure.message).not.toContain('\u0000');
       expect(Buffer.byteLength(failure.excerpt ?? '')).toBeLessThanOrEqual(2_048);
       expect(failure.excerpt).toContain('https://[redacted]@host.example/a?[redacted]');
       expect(Object.keys(providerErrorClasses)).toContain(failure.class);
