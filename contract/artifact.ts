@@ -1,7 +1,3 @@
-/** What a stored file is for. */
-export const artifactRoles = ['input', 'video'] as const;
-export type ArtifactRole = (typeof artifactRoles)[number];
-
 /** Where a store keeps bytes. Keys are made by us, unguessable, and never overwritten. */
 export type StoredObject = { key: string; bytes: number; sha256: string };
 

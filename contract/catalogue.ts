@@ -3,7 +3,7 @@ import { z } from 'zod';
 const microsSchema = z.int().nonnegative();
 
 /** An upstream account. `credential` names the environment variable that holds the key; the key itself is never in the file. */
-export const accountSchema = z.strictObject({
+const accountSchema = z.strictObject({
   adapter: z.string().min(1),
   baseUrl: z.url({ protocol: /^https?$/ }),
   credential: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
@@ -12,7 +12,7 @@ export const accountSchema = z.strictObject({
 });
 export type Account = z.infer<typeof accountSchema>;
 
-export const catalogueRouteSchema = z.strictObject({
+const catalogueRouteSchema = z.strictObject({
   account: z.string().min(1),
   upstreamModel: z.string().min(1),
   /** What the provider bills us, in micro-USD per second of video. */
@@ -22,7 +22,7 @@ export const catalogueRouteSchema = z.strictObject({
 });
 export type CatalogueRoute = z.infer<typeof catalogueRouteSchema>;
 
-export const catalogueModelSchema = z.strictObject({
+const catalogueModelSchema = z.strictObject({
   description: z.string().default(''),
   priceMicrosPerSecond: microsSchema,
   minimumHoldMicros: microsSchema,

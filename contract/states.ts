@@ -3,33 +3,22 @@ export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'canceled'
 export type JobState = (typeof jobStates)[number];
 
 /** The states a job can end in. */
-export const terminalStates = ['succeeded', 'failed', 'canceled'] as const satisfies readonly JobState[];
+const terminalStates = ['succeeded', 'failed', 'canceled'] as const satisfies readonly JobState[];
 export type TerminalState = (typeof terminalStates)[number];
 
 /** What a running job is doing. `reconciling` means that a provider may have accepted the job but its answer was lost. */
-export const jobPhases = [
-  'routing',
-  'submitting',
-  'reconciling',
-  'waiting',
-  'polling',
-  'downloading',
-  'settling',
-] as const;
-export type JobPhase = (typeof jobPhases)[number];
+export type JobPhase = 'routing' | 'submitting' | 'reconciling' | 'waiting' | 'polling' | 'downloading' | 'settling';
 
 /** What became of one try at one provider. `unknown` means that money may have moved; `abandoned`, that nobody waits for it any more. */
-export const attemptStates = [
-  'intended',
-  'not_sent',
-  'accepted',
-  'refused',
-  'unknown',
-  'succeeded',
-  'failed',
-  'abandoned',
-] as const;
-export type AttemptState = (typeof attemptStates)[number];
+export type AttemptState =
+  | 'intended'
+  | 'not_sent'
+  | 'accepted'
+  | 'refused'
+  | 'unknown'
+  | 'succeeded'
+  | 'failed'
+  | 'abandoned';
 
 /** What the provider made of a cancel: done, not possible there, or it had finished before. */
 export type ProviderCancel = 'confirmed' | 'unsupported' | 'too_late';

@@ -82,7 +82,7 @@ function runnerOn(target: pg.Pool | pg.PoolClient): Runner {
 const awayCodes = /^(08|53|57P)|^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMEDOUT)$/;
 
 /** True for an error that says nothing about the statement: the database could not be reached or is going down. */
-export function isDatabaseAway(error: unknown): boolean {
+function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string') return awayCodes.test(error.code);
   return /Connection terminated|timeout exceeded when trying to connect/.test(error.message);

@@ -114,6 +114,6 @@ export function createWorkspaces(database: Database) {
 }
 
 /** Keys are long and random, so a plain hash is enough, and looking up by it leaks no timing. */
-export function sha256(text: string): Buffer {
+function sha256(text: string): Buffer {
   return createHash('sha256').update(text).digest();
 }

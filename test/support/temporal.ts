@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
+import { msToTs } from '@temporalio/common/lib/time.js';
 import { newId } from '../../runtime/ids.js';
 import { createLogger } from '../../runtime/logger.js';
 import { registerSearchAttributes } from '../../runtime/temporal.js';
 
-const RETENTION_SECONDS = 24 * 60 * 60;
 const LOOK_AGAIN_MS = 100;
 
 export function testSetting(name: string): string {
@@ -20,7 +20,7 @@ export async function createTestNamespace() {
   const connection = await Connection.connect({ address });
   await connection.workflowService.registerNamespace({
     namespace,
-    workflowExecutionRetentionPeriod: { seconds: RETENTION_SECONDS as unknown as Long },
+    workflowExecutionRetentionPeriod: msToTs('1 day'),
   });
   const client = new Client({ connection, namespace });
   // The server learns of a new namespace a moment after it said yes.
@@ -31,8 +31,6 @@ export async function createTestNamespace() {
   });
   return { address, namespace, client, close: () => connection.close() };
 }
-
-type Long = import('long').default;
 
 /** Waits until `condition` holds; errors count as "not yet". Jest's own time limit ends it. */
 export async function until<Result>(

@@ -23,7 +23,7 @@ const unexpected = (name: string) => async (): Promise<never> => {
 const task = { account: 'first', upstreamModel: 'model-1', id: 'task-1' };
 
 /** A provider that takes the task, has it finished at the first look, and a file that can be had. */
-export const happyScript: Script = {
+const happyScript: Script = {
   submitGeneration: async () => ({ kind: 'accepted', task }),
   reconcileSubmission: unexpected('reconcileSubmission'),
   pollTask: async () => ({ kind: 'succeeded' }),
