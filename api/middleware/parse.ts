@@ -11,12 +11,14 @@ export function parseRequest<Schema extends z.ZodType>(schema: Schema, value: un
   throw invalidFields(parsed.error.issues.flatMap(fieldErrorsOf));
 }
 
-export function invalidFields(errors: FieldError[]): ServiceError {
-  const detail = errors.map(({ field, message }) => (field ? `${field}: ${message}` : message))[0];
-  return new ServiceError('request_invalid', {
-    detail,
-    errors: errors.filter(({ field }) => field).slice(0, MAX_ERRORS),
-  });
+export function invalidFields(all: FieldError[]): ServiceError {
+  const found = all.slice(0, MAX_ERRORS);
+  const detail = found.map(({ field, message }) => (field ? `${field}: ${message}` : message))[0];
+  // The first thing that is wrong with a field says enough.
+  const errors = found.filter(
+    ({ field }, index) => field !== '' && found.findIndex((error) => error.field === field) === index,
+  );
+  return new ServiceError('request_invalid', { detail, errors });
 }
 
 type Issue = z.core.$ZodIssue;

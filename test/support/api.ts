@@ -1,0 +1,159 @@
+import { mkdtemp, readdir, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type AppDeps, createApp } from '../../api/app.js';
+import { createJobApi, type JobApiDeps } from '../../api/jobs.js';
+import { createPublicModels } from '../../api/models.js';
+import { startServer } from '../../api/server.js';
+import { createDiskStore } from '../../artifacts/disk-store.js';
+import { createLinkSigner } from '../../artifacts/signed-links.js';
+import { type Catalogue, catalogueSchema } from '../../contract/catalogue.js';
+import { abilitiesOf } from '../../providers/registry.js';
+import { createLogger } from '../../runtime/logger.js';
+import { createTemporalClient } from '../../runtime/temporal.js';
+import { createArtifacts } from '../../store/artifacts.js';
+import { createAttempts } from '../../store/attempts.js';
+import { createDatabase } from '../../store/database.js';
+import { createJobList } from '../../store/job-list.js';
+import { createJobs } from '../../store/jobs.js';
+import { createLedger } from '../../store/ledger.js';
+import { createSettlement } from '../../store/settlement.js';
+import { createUsage } from '../../store/usage.js';
+import { createWorkspaces, type Scope } from '../../store/workspaces.js';
+import { cloneDatabase } from './database.js';
+import { aPlan } from './plans.js';
+
+type Options = { app?: Partial<AppDeps>; jobs?: Partial<JobApiDeps>; poolSize?: number };
+
+/** Nobody listens here: Temporal is away unless a test gives its address. */
+const NOBODY = '127.0.0.1:9';
+
+const linkSecret = 'a secret for tests, long enough for links';
+
+/** One model whose routes are those of the embedded default. */
+export const testCatalogue: Catalogue = catalogueSchema.parse({
+  accounts: {
+    omixa: { adapter: 'omixa', baseUrl: 'https://omixa.test', credential: 'OMIXA_API_KEY' },
+    apixo: { adapter: 'apixo', baseUrl: 'https://apixo.test', credential: 'APIXO_API_KEY' },
+  },
+  models: {
+    sora: {
+      priceMicrosPerSecond: 100_000,
+      minimumHoldMicros: 10_000,
+      defaultSeconds: 8,
+      routes: [
+        { account: 'omixa', upstreamModel: 'sora', costMicrosPerSecond: 100_000 },
+        { account: 'apixo', upstreamModel: 'sora-2', costMicrosPerSecond: 80_000 },
+      ],
+    },
+  },
+});
+
+export type Api = Awaited<ReturnType<typeof startApi>>;
+
+/** The real application on a database and a folder of its own. No dispatcher runs: a job stays queued until a test moves it. */
+export async function startApi({ app = {}, jobs: jobDeps = {}, poolSize = 10 }: Options = {}) {
+  const { url: databaseUrl, drop } = await cloneDatabase();
+  const folder = await mkdtemp(join(tmpdir(), 'reelay-api-'));
+  const database = createDatabase(databaseUrl, { poolSize });
+  const logger = createLogger('api-test', 'silent');
+  const store = createDiskStore(pathToFileURL(folder));
+  const temporal = createTemporalClient({ TEMPORAL_ADDRESS: NOBODY, TEMPORAL_NAMESPACE: 'default' });
+  const workspaces = createWorkspaces(database);
+  const ledger = createLedger(database);
+  const settlement = createSettlement(database);
+  const jobs = createJobs(database);
+  let wakeCount = 0;
+
+  const jobApi = createJobApi({
+    jobs,
+    jobList: createJobList(database),
+    artifacts: createArtifacts(database),
+    attempts: createAttempts(database),
+    settlement,
+    usage: createUsage(database),
+    ledger,
+    store,
+    signer: createLinkSigner(linkSecret),
+    models: createPublicModels(testCatalogue, ({ adapter, settings }, model) => abilitiesOf(adapter, model, settings)),
+    temporal,
+    timing: aPlan().timing,
+    publicUrl: 'https://reelay.test',
+    linkLifetimeSeconds: 3_600,
+    retentionDays: 30,
+    wakeDispatcher: () => {
+      wakeCount += 1;
+    },
+    ...jobDeps,
+  });
+  const application = createApp({
+    jobs: jobApi,
+    findCaller: (secret) => workspaces.authenticate(secret),
+    maxBodyBytes: 1024 * 1024,
+    logger,
+    pingDatabase: () => database.ping(),
+    pingTemporal: async () => {},
+    ...app,
+  });
+  const server = await startServer(application, { host: '127.0.0.1', port: 0 });
+
+  /** A workspace with credit, and a key of it. */
+  async function addWorkspace({ micros = 100_000_000, scopes = ['jobs:read', 'jobs:write'] as Scope[] } = {}) {
+    const { id: workspaceId } = await workspaces.create({ name: crypto.randomUUID() });
+    if (micros > 0) await ledger.topUp({ workspaceId, micros });
+    const { id: keyId, secret } = await workspaces.createKey({ workspaceId, scopes });
+    return { workspaceId, keyId, ...callerWith(secret) };
+  }
+
+  function callerWith(secret: string) {
+    const authorization = `Bearer ${secret}`;
+    const send = (method: string, path: string, init: RequestInit = {}) =>
+      fetch(new URL(path, server.url), {
+        method,
+        ...init,
+        headers: { authorization, ...Object.fromEntries(new Headers(init.headers)) },
+      });
+    return {
+      secret,
+      send,
+      get: (path: string, headers: Record<string, string> = {}) => send('GET', path, { headers }),
+      post: (path: string, body: unknown, headers: Record<string, string> = {}) =>
+        send('POST', path, { body: JSON.stringify(body), headers: { 'content-type': 'application/json', ...headers } }),
+    };
+  }
+
+  return {
+    url: server.url,
+    database,
+    databaseUrl,
+    ledger,
+    settlement,
+    store,
+    workspaces,
+    addWorkspace,
+    callerWith,
+    wakeCount: () => wakeCount,
+    async countJobs(): Promise<number> {
+      const rows = await database.queries.selectFrom('jobs').select('id').execute();
+      return rows.length;
+    },
+    /** Files of any kind, temporary ones too. */
+    async countFiles(): Promise<number> {
+      const entries = await readdir(folder, { recursive: true, withFileTypes: true });
+      return entries.filter((entry) => entry.isFile()).length;
+    },
+    async close() {
+      await server.close();
+      await database.close();
+      await temporal.connection.close();
+      await drop();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+/** What a caller reads; loose, because tests look at single fields. */
+export async function readJson(response: Response) {
+  return (await response.json()) as Record<string, never> & Record<string, unknown>;
+}
