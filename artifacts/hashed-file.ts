@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { FileHandle } from 'node:fs/promises';
 
 /** Network pieces are small; written together they cost a fraction of the calls. */
-const BATCH_BYTES = 1024 * 1024;
+const BATCH_BYTES = 512 * 1024;
 
 /** Writes a file in order, one batch at a time while the next is gathered, and hashes it on the way. Holds two batches at most. */
 export function createHashedFile(file: FileHandle) {

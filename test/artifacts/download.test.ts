@@ -257,6 +257,24 @@ describe('a transfer that is cut', () => {
     expect(server.requests).toHaveLength(3);
   });
 
+  it('is refused when its pieces together are more than is allowed', async () => {
+    let transfer = 0;
+    const { result } = await download(
+      (response) => {
+        transfer += 1;
+        if (transfer === 1) {
+          response.writeHead(200, { etag: '"v1"' });
+          response.write(video.subarray(0, 60_000), () => setTimeout(() => response.socket?.resetAndDestroy(), 20));
+        } else {
+          const range = `bytes 60000-${video.length - 1}/*`;
+          response.writeHead(206, { etag: '"v1"', 'content-range': range }).end(video.subarray(60_000));
+        }
+      },
+      { limits: someLimits({ maxBytes: 150_000 }) },
+    );
+    expect(result).toMatchObject({ outcome: 'invalid', detail: expect.stringContaining('150000') });
+  });
+
   it('is expired when the address has ended meanwhile', async () => {
     let transfer = 0;
     const { result } = await download((response) => {
