@@ -14,8 +14,11 @@ type Engine = {
   databaseFile?: string;
   logFile: string;
   logLevel?: string;
+  namespace?: string;
   /** How long closed workflows can be looked at. */
   retentionDays?: number;
+  /** Told of the process before it serves, so that it can be stopped whatever happens to us. */
+  onSpawn?: (child: Child) => void;
 };
 
 const READY_WITHIN_MS = 20_000;
@@ -48,23 +51,24 @@ const pragmas = ['journal_mode=WAL', 'synchronous=NORMAL', 'busy_timeout=5000'];
 
 /** Starts the Temporal development server and waits until it serves. Its file must never have two servers. */
 export async function startTemporal(engine: Engine): Promise<Child> {
-  const { program, port, uiPort, databaseFile, logFile, logLevel = 'warn', retentionDays } = engine;
+  const { program, port, uiPort, databaseFile, logFile, logLevel = 'warn', namespace = 'default' } = engine;
   const args = ['server', 'start-dev', '--ip', '127.0.0.1', '--port', String(port), '--log-level', logLevel];
-  args.push('--namespace', 'default', '--ui-disable-news-fetch');
+  args.push('--namespace', namespace, '--ui-disable-news-fetch');
   args.push(...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]));
   if (databaseFile)
     args.push('--db-filename', databaseFile, ...pragmas.flatMap((pragma) => ['--sqlite-pragma', pragma]));
   for (const [key, value] of Object.entries(dynamicConfig)) args.push('--dynamic-config-value', `${key}=${value}`);
 
   const child = await spawnLogged({ command: program, args, env: withoutClientSettings(process.env), logFile });
+  engine.onSpawn?.(child);
   const failure = child.ended.then((how) => {
     throw new Error(`The Temporal server ${how}. Its last words:\n${tailOf(logFile)}`);
   });
   try {
     await Promise.race([untilServing(program, port), failure]);
-    if (retentionDays) {
-      const retention = `${retentionDays * HOURS_PER_DAY}h`;
-      await ask(program, port, ['namespace', 'update', '--namespace', 'default', '--retention', retention]);
+    if (engine.retentionDays) {
+      const retention = `${engine.retentionDays * HOURS_PER_DAY}h`;
+      await ask(program, port, ['namespace', 'update', '--namespace', namespace, '--retention', retention]);
     }
     return child;
   } catch (error) {

@@ -17,6 +17,8 @@ type Settings = {
   logFile: string;
   /** False gives up safety against power cuts for speed: for tests only. */
   isDurable?: boolean;
+  /** Told of the process before it serves, so that it can be stopped whatever happens to us. */
+  onSpawn?: (child: Child) => void;
 };
 
 const run = promisify(execFile);
@@ -27,7 +29,8 @@ const RETRY_FOR_MS = 10_000;
 const RETRY_EVERY_MS = 250;
 const READY_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 25;
-const FAST_SHUTDOWN = { signal: 'SIGINT', patienceMs: 10_000 } as const;
+/** Running sessions are cut, nothing committed is lost. */
+export const FAST_SHUTDOWN = { signal: 'SIGINT', patienceMs: 10_000 } as const;
 
 /**
  * Starts the embedded PostgreSQL, making its data folder at the first time, and waits until it answers. A server that an earlier, killed
@@ -43,6 +46,7 @@ export async function startPostgres(settings: Settings): Promise<Child & { url: 
   const giveUpAtMs = Date.now() + RETRY_FOR_MS;
   for (;;) {
     const child = await spawnServer({ place, port, logFile, isDurable });
+    settings.onSpawn?.(child);
     const url = (database: string) => `postgres://${USER}:${password}@127.0.0.1:${port}/${database}`;
     if (await answers(url('postgres'), child)) {
       await makeDatabase(url('postgres'));
@@ -52,11 +56,6 @@ export async function startPostgres(settings: Settings): Promise<Child & { url: 
     if (Date.now() > giveUpAtMs) throw new Error(`PostgreSQL did not start. Its last words:\n${tailOf(logFile)}`);
     await pause(RETRY_EVERY_MS);
   }
-}
-
-/** Ends the server of a data folder: running sessions are cut, nothing committed is lost. */
-export function stopPostgres(child: Child): Promise<void> {
-  return stopProcess(child, FAST_SHUTDOWN);
 }
 
 type Initial = { place: PostgresPlace; password: string; isDurable: boolean };

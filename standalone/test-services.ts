@@ -8,7 +8,7 @@ import { migrate } from '../store/migrate.js';
 import { startTemporal } from './engine.js';
 import { findProgram } from './find-program.js';
 import { freePort } from './ports.js';
-import { startPostgres, stopPostgres } from './postgres.js';
+import { FAST_SHUTDOWN, startPostgres } from './postgres.js';
 import { removePostgres } from './postgres-place.js';
 import { type Child, isRunning, startOf, stopProcess } from './processes.js';
 import { temporalCli } from './releases.js';
@@ -45,8 +45,8 @@ async function startDatabase(): Promise<string> {
     port: await freePort(),
     logFile: join(home, 'postgres.log'),
     isDurable: false,
+    onSpawn: keep,
   });
-  await keep(postgres);
   const template = new URL(postgres.url);
   template.pathname = '/reelay_template';
   const client = new pg.Client({ connectionString: postgres.url });
@@ -60,14 +60,14 @@ async function startDatabase(): Promise<string> {
 async function startEngine(): Promise<string> {
   const program = await findProgram(temporalCli, { say: (text) => process.stderr.write(`reelay: ${text}\n`) });
   const port = await freePort();
-  await keep(await startTemporal({ program, port, logFile: join(home, 'temporal.log') }));
+  await startTemporal({ program, port, logFile: join(home, 'temporal.log'), onSpawn: keep });
   return `127.0.0.1:${port}`;
 }
 
-async function keep(child: Child): Promise<void> {
+function keep(child: Child): void {
   services.push(child);
   record();
-  if (isStopping) await stopProcess(child);
+  if (isStopping) void stopProcess(child);
 }
 
 function record(): void {
@@ -78,7 +78,7 @@ function record(): void {
 async function stop(): Promise<void> {
   if (isStopping) return;
   isStopping = true;
-  await Promise.all(services.map((child) => stopPostgres(child)));
+  await Promise.all(services.map((child) => stopProcess(child, FAST_SHUTDOWN)));
   await removePostgres(home);
   await rm(home, { recursive: true, force: true });
   process.exit(0);
