@@ -1,0 +1,68 @@
+import { rename, rm } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
+import '@napi-rs/webcodecs/polyfill';
+import { createCanvas, GlobalFonts } from '@napi-rs/canvas';
+import { FilePathTarget, Mp4OutputFormat, Output, VideoSample, VideoSampleSource } from 'mediabunny';
+import type { ClipSpec } from './messages.js';
+import { createPainter } from './paint.js';
+
+const require = createRequire(import.meta.url);
+const BITRATE = 1_500_000;
+const KEY_FRAME_SECONDS = 2;
+
+let isReady = false;
+
+/** Codecs and a typeface of our own: nothing that the machine would have to have installed. */
+function prepare(): void {
+  if (isReady) return;
+  const files = join(dirname(require.resolve('@fontsource/inter/package.json')), 'files');
+  for (const weight of [400, 600]) {
+    for (const script of ['latin', 'latin-ext', 'cyrillic', 'greek', 'vietnamese']) {
+      GlobalFonts.registerFromPath(join(files, `inter-${script}-${weight}-normal.woff2`), 'Inter');
+    }
+  }
+  isReady = true;
+}
+
+/** Draws an H.264 clip of exactly the asked size, length and rate, with its header first. */
+export async function drawClip(clip: ClipSpec): Promise<void> {
+  prepare();
+  const { width, height, seconds, framesPerSecond, path } = clip;
+  const temporaryPath = `${path}.${process.pid}.part`;
+  const canvas = createCanvas(width, height);
+  const context = canvas.getContext('2d');
+  const output = new Output({
+    format: new Mp4OutputFormat({ fastStart: 'in-memory' }),
+    target: new FilePathTarget(temporaryPath),
+  });
+  const source = new VideoSampleSource({
+    codec: 'avc',
+    bitrate: BITRATE,
+    keyFrameInterval: KEY_FRAME_SECONDS,
+    latencyMode: 'realtime',
+  });
+  output.addVideoTrack(source, { frameRate: framesPerSecond });
+  try {
+    await output.start();
+    const frames = Math.round(seconds * framesPerSecond);
+    const paint = createPainter(context, clip);
+    for (let frame = 0; frame < frames; frame += 1) {
+      paint(frame / framesPerSecond);
+      const image = new VideoFrame(canvas.data(), {
+        format: 'RGBA',
+        codedWidth: width,
+        codedHeight: height,
+        timestamp: Math.round((frame * 1e6) / framesPerSecond),
+        duration: Math.round(1e6 / framesPerSecond),
+      });
+      const sample = new VideoSample(image, { timestamp: frame / framesPerSecond, duration: 1 / framesPerSecond });
+      await source.add(sample);
+      sample.close();
+    }
+    await output.finalize();
+    await rename(temporaryPath, path);
+  } finally {
+    await rm(temporaryPath, { force: true });
+  }
+}
