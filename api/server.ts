@@ -1,4 +1,4 @@
-import { createServer, type RequestListener, type Server } from 'node:http';
+import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -22,6 +22,7 @@ export async function startServer(
   { host, port }: { host: string; port: number },
 ): Promise<HttpServer> {
   let isClosing = false;
+  const openResponses = new Set<ServerResponse>();
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -30,6 +31,8 @@ export async function startServer(
     },
     (request, response) => {
       if (isClosing) response.setHeader('Connection', 'close');
+      openResponses.add(response);
+      response.once('close', () => openResponses.delete(response));
       listener(request, response);
     },
   );
@@ -43,6 +46,8 @@ export async function startServer(
     url: urlOf(server),
     async close() {
       isClosing = true;
+      // Told in time, callers send their next request elsewhere instead of into a closing connection.
+      for (const response of openResponses) if (!response.headersSent) response.setHeader('Connection', 'close');
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       const giveUp = setTimeout(() => server.closeAllConnections(), DRAIN_MS);

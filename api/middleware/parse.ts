@@ -35,5 +35,6 @@ function pathOf(path: readonly PropertyKey[]): string {
 }
 
 function wordsFor(issue: z.core.$ZodRawIssue): string | undefined {
-  return issue.code === 'invalid_type' && issue.input === undefined ? 'is required' : undefined;
+  if (issue.code !== 'invalid_type' || issue.input !== undefined) return undefined;
+  return issue.path?.length ? 'is required' : 'A JSON object is required.';
 }

@@ -19,7 +19,8 @@ export async function sendContent(request: Request, response: Response, content:
     response.status(412).end();
     return;
   }
-  if (request.fresh) {
+  const known = request.get('if-none-match');
+  if (known !== undefined && (known === '*' || listsTag(known.replaceAll('W/', ''), etag))) {
     response.status(304).end();
     return;
   }
@@ -50,7 +51,7 @@ export async function sendContent(request: Request, response: Response, content:
   });
 }
 
-/** `If-Match` compares strongly, so a weak tag is never ours. */
+/** Compares strongly: a weak tag is never ours. `If-None-Match` alone may call it the same. */
 function listsTag(header: string, etag: string): boolean {
   return header.split(',').some((tag) => tag.trim() === etag);
 }
