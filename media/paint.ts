@@ -8,7 +8,7 @@ export function createPainter(context: SKRSContext2D, clip: ClipSpec): (atSecond
   const { width, height, seconds, framesPerSecond, title, prompt, detail } = clip;
   const unit = Math.min(width, height) / 100;
   const margin = 7 * unit;
-  const hue = [...prompt].reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 360, 7);
+  const hue = Array.from(prompt).reduce((sum, letter) => (sum * 31 + (letter.codePointAt(0) ?? 0)) % 360, 7);
   const type = (weight: number, size: number) => `${weight} ${Math.round(size * unit)}px Inter`;
 
   const background = context.createLinearGradient(0, 0, width, height);

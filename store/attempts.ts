@@ -115,14 +115,11 @@ export function createAttempts(database: Database) {
       const values = [jobId, attempt, route.account, route.upstreamModel, attemptKey, route.costMicros];
       const [inserted] = await run<{ request: GenerationRequest }>(intendStatement, values);
       if (inserted) return { kind: 'inserted', request: inserted.request, attemptKey };
-      const recorded = await this.find({ jobId, attempt });
+      const recorded = await find({ jobId, attempt });
       return recorded ? { kind: 'recorded', attempt: recorded } : { kind: 'stopped' };
     },
 
-    async find({ jobId, attempt }: AttemptRef): Promise<AttemptRow | undefined> {
-      const [row] = await run<AttemptRow>(findStatement, [jobId, attempt]);
-      return row;
-    },
+    find,
 
     ofJob: (jobId: string) => run<AttemptRow>(ofJobStatement, [jobId]),
 
@@ -193,6 +190,11 @@ export function createAttempts(database: Database) {
       return row?.jobs ?? 0;
     },
   };
+
+  async function find({ jobId, attempt }: AttemptRef): Promise<AttemptRow | undefined> {
+    const [row] = await run<AttemptRow>(findStatement, [jobId, attempt]);
+    return row;
+  }
 
   async function record({ jobId, attempt }: AttemptRef, change: Change, isAnswered = true): Promise<void> {
     await run(recordStatement, [

@@ -110,7 +110,7 @@ export function createJobs(database: Database) {
       } catch (error) {
         if (violates(error, 'ledger_accounts_not_overdrawn')) {
           // The same request may have been accepted before the money ran out.
-          const replay = await this.replay(job);
+          const replay = await findReplay(job);
           if (replay) return replay;
           throw await insufficientFunds(job);
         }
@@ -120,7 +120,7 @@ export function createJobs(database: Database) {
         }
         throw error;
       }
-      const replay = await this.replay(job);
+      const replay = await findReplay(job);
       if (replay) return replay;
       throw new ServiceError('too_many_jobs', {
         detail: `The workspace has ${job.openJobLimit} open jobs, which is its limit.`,
@@ -129,14 +129,7 @@ export function createJobs(database: Database) {
     },
 
     /** The job that this idempotency key made before, if any. @throws `idempotency_key_reused` for another request. */
-    async replay({ workspaceId, idempotency }: Pick<NewJob, 'workspaceId' | 'idempotency'>) {
-      if (!idempotency) return undefined;
-      type KeptRow = JobRow & { request_sha256: Buffer };
-      const [kept] = await run<KeptRow>(keptKeyStatement, [workspaceId, idempotency.key]);
-      if (!kept) return undefined;
-      if (!kept.request_sha256.equals(idempotency.requestSha256)) throw new ServiceError('idempotency_key_reused');
-      return { job: kept, isReplay: true } satisfies Acceptance;
-    },
+    replay: findReplay,
 
     /** A job of this workspace; another's is as unknown as one that never was. */
     async find({ id, workspaceId }: { id: string; workspaceId: string }): Promise<JobRow | undefined> {
@@ -150,6 +143,15 @@ export function createJobs(database: Database) {
       return row;
     },
   };
+
+  async function findReplay({ workspaceId, idempotency }: Pick<NewJob, 'workspaceId' | 'idempotency'>) {
+    if (!idempotency) return undefined;
+    type KeptRow = JobRow & { request_sha256: Buffer };
+    const [kept] = await run<KeptRow>(keptKeyStatement, [workspaceId, idempotency.key]);
+    if (!kept) return undefined;
+    if (!kept.request_sha256.equals(idempotency.requestSha256)) throw new ServiceError('idempotency_key_reused');
+    return { job: kept, isReplay: true } satisfies Acceptance;
+  }
 
   async function insufficientFunds({ workspaceId, holdMicros }: NewJob): Promise<ServiceError> {
     const [account] = await run<{ balance_micros: number }>(availableStatement, [workspaceId]);

@@ -33,36 +33,39 @@ export function createCaller({ apiUrl, apiKey }: Address) {
     }
   }
 
+  const post = (path: string, body: unknown, more: Record<string, string> = {}) =>
+    fetch(url(path), { method: 'POST', headers: { ...headers, ...more }, body: JSON.stringify(body) });
+  const job = (id: string) => read<JobAnswer>(`/api/v1/videos/jobs/${id}`);
+
   return {
-    post: (path: string, body: unknown, more: Record<string, string> = {}) =>
-      fetch(url(path), { method: 'POST', headers: { ...headers, ...more }, body: JSON.stringify(body) }),
+    post,
 
     get: (path: string, more: Record<string, string> = {}) => fetch(url(path), { headers: { ...headers, ...more } }),
 
     async create(request: object, idempotencyKey?: string): Promise<JobAnswer> {
       const more: Record<string, string> = idempotencyKey ? { 'idempotency-key': idempotencyKey } : {};
-      const response = await this.post('/api/v1/videos/jobs', request, more);
+      const response = await post('/api/v1/videos/jobs', request, more);
       if (response.status !== 202) throw new Error(`create: ${response.status} ${await response.text()}`);
       return (await response.json()) as JobAnswer;
     },
 
-    job: (id: string) => read<JobAnswer>(`/api/v1/videos/jobs/${id}`),
+    job,
     attempts: async (id: string) => (await read<{ data: AttemptAnswer[] }>(`/api/v1/videos/jobs/${id}/attempts`)).data,
 
     /** Reads the job until `condition` holds. */
-    async untilJob(id: string, condition: (job: JobAnswer) => boolean): Promise<JobAnswer> {
-      for (;;) {
-        const job = await this.job(id);
-        if (condition(job)) return job;
-        if (isEnded(job)) throw new Error(`the job ended meanwhile: ${JSON.stringify(job)}`);
-        await pause(25);
-      }
-    },
+    untilJob,
 
-    untilEnded(id: string): Promise<JobAnswer> {
-      return this.untilJob(id, isEnded);
-    },
+    untilEnded: (id: string) => untilJob(id, isEnded),
   };
+
+  async function untilJob(id: string, condition: (job: JobAnswer) => boolean): Promise<JobAnswer> {
+    for (;;) {
+      const current = await job(id);
+      if (condition(current)) return current;
+      if (isEnded(current)) throw new Error(`the job ended meanwhile: ${JSON.stringify(current)}`);
+      await pause(25);
+    }
+  }
 }
 
 const isEnded = ({ status }: JobAnswer) => ['succeeded', 'failed', 'canceled'].includes(status);

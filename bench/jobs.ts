@@ -1,0 +1,152 @@
+import { fork } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { Client, Connection } from '@temporalio/client';
+import { z } from 'zod';
+import { findProjectRoot } from '../runtime/root.js';
+import { createDatabase, type Database } from '../store/database.js';
+import { bareQueues } from './support/bare-queues.js';
+import { createJob, quickRequest, times } from './support/load.js';
+import { type Figure, percentile, printFigures } from './support/report.js';
+import { type Stack, startStack } from './support/stack.js';
+import type { bare } from './workflows/bare.js';
+
+/** How many jobs a second one machine finishes beside a bare workflow on the same server, and how late a finished job is noticed. */
+const JOBS = Number(process.argv[2] ?? 300);
+const WARM_UP_JOBS = 30;
+const AT_ONCE = 16;
+const LOOK_EVERY_MS = 50;
+const LATE_JOBS = 12;
+const POLL_INTERVAL_SECONDS = 2;
+
+const stack = await startStack({ STARTS_PER_SECOND: '1000', SANDBOX_SPEED: '0' });
+const figures: Figure[] = [];
+try {
+  const database = createDatabase(stack.databaseUrl);
+  const connection = await Connection.connect({ address: stack.temporalAddress });
+  const client = new Client({ connection, namespace: stack.namespace });
+
+  await finishJobs(database, WARM_UP_JOBS);
+  const ours = await finishJobs(database, JOBS);
+  const stopBareWorker = await startBareWorker(stack);
+  await finishBare(client, 'warm-up', WARM_UP_JOBS);
+  const limit = await finishBare(client, 'bare', JOBS);
+  stopBareWorker();
+  figures.push({
+    figure: 'finished jobs per second',
+    measured: ours.toFixed(1),
+    limit: limit.toFixed(1),
+    ratio: (ours / limit).toFixed(2),
+    goal: '≥ 0.8',
+  });
+
+  const { events, lateMs } = await lateness(database, client);
+  const allowedMs = (POLL_INTERVAL_SECONDS * 1_000) / 2 + 300;
+  figures.push({
+    figure: 'history events of a happy job',
+    measured: String(Math.max(...events)),
+    limit: '36',
+    ratio: '',
+    goal: '≤ 36',
+  });
+  figures.push({
+    figure: `provider done → job done, polling every ${POLL_INTERVAL_SECONDS} s, median`,
+    measured: `${percentile(lateMs, 0.5).toFixed(0)} ms`,
+    limit: `${allowedMs} ms`,
+    ratio: (percentile(lateMs, 0.5) / allowedMs).toFixed(2),
+    goal: '≤ half the interval + 300 ms',
+  });
+  await database.close();
+  await connection.close();
+} finally {
+  await stack.stop();
+}
+printFigures(figures);
+
+/** Jobs from the first request to the last settlement, per second. */
+async function finishJobs(database: Database, count: number): Promise<number> {
+  const before = await ended(database);
+  const startedAt = performance.now();
+  await times(count, AT_ONCE, async () => {
+    await createJob(stack);
+  });
+  while ((await ended(database)) < before + count) await pause(LOOK_EVERY_MS);
+  return count / ((performance.now() - startedAt) / 1_000);
+}
+
+async function ended(database: Database): Promise<number> {
+  const text = `select count(*) as jobs, count(*) filter (where state <> 'succeeded') as other from jobs where finished_at is not null`;
+  const [row] = await database.run<{ jobs: number; other: number }>({ name: 'bench_ended', text }, []);
+  if (row && row.other > 0) throw new Error(`${row.other} jobs did not succeed`);
+  return row?.jobs ?? 0;
+}
+
+async function finishBare(client: Client, name: string, count: number): Promise<number> {
+  const startedAt = performance.now();
+  const results: Promise<void>[] = [];
+  await times(count, AT_ONCE, async (index) => {
+    const options = {
+      workflowId: `${name}-${index}`,
+      taskQueue: bareQueues.jobs,
+      args: [bareQueues] as [typeof bareQueues],
+    };
+    const handle = await client.workflow.start<typeof bare>('bare', options);
+    results.push(handle.result());
+  });
+  await Promise.all(results);
+  return count / ((performance.now() - startedAt) / 1_000);
+}
+
+async function startBareWorker({ temporalAddress }: Stack): Promise<() => void> {
+  const main = join(findProjectRoot(), 'dist', 'bench', 'bare-worker.js');
+  const worker = fork(main, [temporalAddress], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  await once(worker, 'message');
+  return () => worker.disconnect();
+}
+
+async function providerDoneAt(): Promise<Map<string, number>> {
+  const response = await fetch(new URL('/_sandbox/tasks', stack.sandboxUrl));
+  const tasks = z.object({ data: z.array(z.object({ id: z.string(), doneAtMs: z.number().nullable() })) });
+  const { data } = tasks.parse(await response.json());
+  return new Map(data.flatMap(({ id, doneAtMs }) => (doneAtMs === null ? [] : [[id, doneAtMs]])));
+}
+
+/** Jobs at a provider that takes its time: how long after the provider had finished each was done here. */
+async function lateness(database: Database, client: Client): Promise<{ events: number[]; lateMs: number[] }> {
+  await fetch(new URL('/_sandbox/speed', stack.sandboxUrl), {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ speed: 2 }),
+  });
+  const before = await ended(database);
+  const ids: string[] = [];
+  await times(LATE_JOBS, LATE_JOBS, async (index) => {
+    // Spread over the interval, so that looks and ends meet in every way.
+    await pause((index * POLL_INTERVAL_SECONDS * 1_000) / LATE_JOBS);
+    ids.push(
+      await createJob(stack, {
+        ...quickRequest,
+        poll_interval_seconds: POLL_INTERVAL_SECONDS,
+        prompt: `late ${index}`,
+      }),
+    );
+  });
+  while ((await ended(database)) < before + LATE_JOBS) await pause(LOOK_EVERY_MS);
+
+  const text = `select jobs.id, extract(epoch from jobs.finished_at)::double precision * 1000 as finished_ms, attempts.task->>'id' as task_id
+    from jobs join attempts on attempts.job_id = jobs.id where jobs.id = any($1)`;
+  const rows = await database.run<{ id: string; finished_ms: number; task_id: string }>(
+    { name: 'bench_finished', text },
+    [ids],
+  );
+  const doneAt = await providerDoneAt();
+  const lateMs = rows.map(({ task_id, finished_ms }) => finished_ms - (doneAt.get(task_id) ?? Number.NaN));
+  const events = await Promise.all(
+    ids.map(async (id) => {
+      const description = await client.workflow.getHandle(id).describe();
+      return description.historyLength;
+    }),
+  );
+  return { events, lateMs };
+}

@@ -1,0 +1,1 @@
+export const bareQueues = { jobs: 'bare-jobs', provider: 'bare-provider', media: 'bare-media' };

@@ -1,0 +1,45 @@
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { MediaProcess } from '../media/process.js';
+
+/** What a task is to show. */
+export type Wish = {
+  operation: string;
+  prompt: string;
+  width: number;
+  height: number;
+  seconds: number;
+  upstreamModel: string;
+};
+
+const FRAMES_PER_SECOND = 24;
+
+/** Real MP4 files, each drawn once and kept, so that load costs nothing after the first. */
+export function createClips({ media, folder }: { media: MediaProcess; folder: string }) {
+  const drawing = new Map<string, Promise<string>>();
+  mkdirSync(folder, { recursive: true });
+
+  return {
+    clipFor({ operation, prompt, upstreamModel, ...shape }: Wish): Promise<string> {
+      const spec = {
+        ...shape,
+        framesPerSecond: FRAMES_PER_SECOND,
+        title: operation,
+        prompt,
+        detail: `sandbox · ${upstreamModel}`,
+      };
+      const name = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 32);
+      const path = join(folder, `${name}.mp4`);
+      const known = drawing.get(path);
+      if (known) return known;
+      const drawn = existsSync(path) ? Promise.resolve(path) : media.drawClip({ ...spec, path }).then(() => path);
+      drawing.set(path, drawn);
+      // A clip that could not be drawn is tried again by the next task that wants it.
+      drawn.catch(() => drawing.delete(path));
+      return drawn;
+    },
+  };
+}
+
+export type Clips = ReturnType<typeof createClips>;
