@@ -1,4 +1,4 @@
-import { existsSync, linkSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { isRunning, type ProcessRecord, startOf, stopProcess } from './processes.js';
@@ -76,7 +76,7 @@ function takeLock(lock: string, holder: Holder): void {
       if (other && other.home === holder.home && isRunning(other.supervisor)) {
         throw new AlreadyRunningError(`Reelay already runs here (process ${other.supervisor.pid}).`);
       }
-      if (other) renameSync(lock, `${lock}.stale`);
+      if (other) rmSync(lock, { force: true });
     }
   } finally {
     rmSync(draft, { force: true });

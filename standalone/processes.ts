@@ -56,7 +56,7 @@ function isTooLong(file: string): boolean {
 }
 
 /** The last lines of a log, to be shown when its process did not come up. */
-export function tailOf(logFile: string, lines = 8): string {
+export function tailOf(logFile: string, lines = 20): string {
   return readFileSync(logFile, 'utf8').trimEnd().split('\n').slice(-lines).join('\n');
 }
 

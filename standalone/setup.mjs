@@ -105,7 +105,8 @@ async function build() {
   rmSync(next, { recursive: true, force: true });
   // Types are checked by `npm run check`; here the sources are only translated.
   const compiler = join(root, 'node_modules', '@typescript', 'native', 'bin', 'tsc');
-  await run(process.execPath, [compiler, '-p', 'tsconfig.build.json', '--noCheck', '--outDir', next]);
+  const output = ['--noCheck', '--outDir', next, '--sourceRoot', `${root}/`];
+  await run(process.execPath, [compiler, '-p', 'tsconfig.build.json', ...output]);
   await run(process.execPath, [join(next, 'standalone', 'bundle-workflows.js'), next]);
   writeFileSync(join(next, '.built-from'), buildOf);
   const old = join(state, 'old-dist');

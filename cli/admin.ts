@@ -1,0 +1,178 @@
+import { Command, InvalidArgumentError } from 'commander';
+import { formatUsd, type Micros, parseUsd } from '../contract/money.js';
+import { type Database, violates } from '../store/database.js';
+import { createLedger } from '../store/ledger.js';
+import { createUsage } from '../store/usage.js';
+import { createWorkspaces, type Scope, scopes } from '../store/workspaces.js';
+import { table } from './table.js';
+
+export type AdminDeps = {
+  /** Called by the verb that runs, so that asking for help needs no database. */
+  openDatabase: () => Database;
+  /** Writes a line, or lines, for the one who asked. */
+  write: (text: string) => void;
+};
+
+const DAY_MS = 24 * 60 * 60 * 1_000;
+const USAGE_DAYS = 30;
+
+/** The administrator's verbs. `--json` prints what scripts can read. */
+export function createAdmin({ openDatabase, write }: AdminDeps): Command {
+  const program = new Command('reelay').description('Workspaces, keys and money.');
+  program.option('--json', 'print JSON');
+  const show = (value: unknown, text: () => string) =>
+    write(program.opts<{ json?: boolean }>().json ? JSON.stringify(value) : text());
+
+  const workspace = program.command('workspace').description('who owns jobs, keys and money');
+  workspace
+    .command('create <name>')
+    .description('make a workspace, with nothing in its account')
+    .action(async (name: string) => {
+      const made = await createWorkspaces(openDatabase())
+        .create({ name })
+        .catch((error: unknown) => {
+          const isTaken = violates(error, 'workspaces_name_key');
+          throw isTaken ? new Error(`There is already a workspace called ${name}.`) : error;
+        });
+      show(made, () => `${made.id}  ${made.name}`);
+    });
+  workspace
+    .command('list')
+    .description('all workspaces')
+    .action(async () => {
+      const all = await createWorkspaces(openDatabase()).list();
+      const rows = all.map(({ id, name, created_at }) => ({ id, name, created_at }));
+      show(rows, () =>
+        table(
+          ['id', 'name', 'created'],
+          rows.map((row) => [row.id, row.name, row.created_at]),
+        ),
+      );
+    });
+
+  const key = program.command('key').description('what callers prove themselves with');
+  key
+    .command('create <workspace>')
+    .description('make a key; its secret is shown this once')
+    .option('--scope <scope>', `${scopes.join(', ')}; may be repeated (default: jobs:read and jobs:write)`, addScope)
+    .option('--name <name>', 'what the key is for', '')
+    .action(async (nameOrId: string, options: { scope?: Scope[]; name: string }) => {
+      const workspaces = createWorkspaces(openDatabase());
+      const { id: workspaceId } = await found(workspaces, nameOrId);
+      const granted = options.scope ?? (['jobs:read', 'jobs:write'] as const);
+      const made = await workspaces.createKey({ workspaceId, name: options.name, scopes: granted });
+      show({ ...made, scopes: granted }, () => `${made.id}\n${made.secret}\nThe secret is not shown again.`);
+    });
+  key
+    .command('list <workspace>')
+    .description('the keys of a workspace, without their secrets')
+    .action(async (nameOrId: string) => {
+      const workspaces = createWorkspaces(openDatabase());
+      const keys = await workspaces.listKeys((await found(workspaces, nameOrId)).id);
+      show(keys, () => {
+        const titles = ['id', 'name', 'starts with', 'scopes', 'created', 'last used', 'revoked'];
+        const rows = keys.map((one) => [
+          one.id,
+          one.name,
+          one.prefix,
+          one.scopes.join(' '),
+          one.created_at,
+          one.last_used_at,
+          one.revoked_at,
+        ]);
+        return table(titles, rows);
+      });
+    });
+  key
+    .command('revoke <id>')
+    .description('refuse a key from now on')
+    .action(async (id: string) => {
+      const isRevoked = await createWorkspaces(openDatabase()).revokeKey(id);
+      if (!isRevoked) throw new Error(`There is no key ${id} in force.`);
+      show({ id, revoked: true }, () => `${id} is revoked`);
+    });
+
+  program
+    .command('topup <workspace> <usd>')
+    .description('put money into an account')
+    .option('--reference <text>', 'what shows in the ledger')
+    .action(async (nameOrId: string, usd: string, { reference }: { reference?: string }) => {
+      const micros = readAmount(usd);
+      const database = openDatabase();
+      const { id: workspaceId } = await found(createWorkspaces(database), nameOrId);
+      const ledger = createLedger(database);
+      await ledger.topUp({ workspaceId, micros, ...(reference === undefined ? {} : { reference }) });
+      const { availableMicros } = await ledger.balance(workspaceId);
+      show({ available: formatUsd(availableMicros) }, () => `available: ${formatUsd(availableMicros)} USD`);
+    });
+  program
+    .command('balance <workspace>')
+    .description('what can be spent, and what running jobs hold')
+    .action(async (nameOrId: string) => {
+      const database = openDatabase();
+      const { id } = await found(createWorkspaces(database), nameOrId);
+      const { availableMicros, heldMicros } = await createLedger(database).balance(id);
+      const balance = { available: formatUsd(availableMicros), held: formatUsd(heldMicros), currency: 'USD' };
+      show(balance, () => `available: ${balance.available} USD\nheld:      ${balance.held} USD`);
+    });
+  program
+    .command('usage <workspace>')
+    .description(`finished jobs by UTC day, model and key (default: the last ${USAGE_DAYS} days)`)
+    .option('--from <date>', 'first moment, such as 2026-11-01', readDate)
+    .option('--to <date>', 'first moment after', readDate)
+    .action(async (nameOrId: string, span: { from?: Date; to?: Date }) => {
+      const database = openDatabase();
+      const { id: workspaceId } = await found(createWorkspaces(database), nameOrId);
+      const to = span.to ?? new Date();
+      const from = span.from ?? new Date(to.getTime() - USAGE_DAYS * DAY_MS);
+      if (from >= to) throw new Error('--from must be before --to.');
+      const report = await createUsage(database).report({ workspaceId, from, to });
+      const rows = report.map(({ capturedMicros, ...row }) => ({ ...row, captured: formatUsd(capturedMicros) }));
+      show(rows, () => {
+        const titles = ['day', 'model', 'key', 'jobs', 'succeeded', 'failed', 'canceled', 'seconds', 'USD'];
+        const lines = rows.map((row) => [
+          row.day,
+          row.model,
+          row.apiKeyId,
+          row.jobs,
+          row.succeeded,
+          row.failed,
+          row.canceled,
+          row.deliveredSeconds,
+          row.captured,
+        ]);
+        return table(titles, lines);
+      });
+    });
+  return program;
+}
+
+async function found(workspaces: ReturnType<typeof createWorkspaces>, nameOrId: string) {
+  const workspace = await workspaces.find(nameOrId);
+  if (!workspace) throw new Error(`There is no workspace ${nameOrId}.`);
+  return workspace;
+}
+
+function addScope(value: string, before: Scope[] = []): Scope[] {
+  const scope = scopes.find((known) => known === value);
+  if (!scope) throw new InvalidArgumentError(`Scopes are ${scopes.join(', ')}.`);
+  return before.includes(scope) ? before : [...before, scope];
+}
+
+function readDate(value: string): Date {
+  const date = new Date(value);
+  if (Number.isNaN(date.getTime()))
+    throw new InvalidArgumentError('A date looks like 2026-11-01 or 2026-11-01T12:00:00Z.');
+  return date;
+}
+
+function readAmount(text: string): Micros {
+  let micros = 0;
+  try {
+    micros = parseUsd(text);
+  } catch (error) {
+    throw new Error(`${text} is not an amount in dollars, such as 25 or 0.50.`, { cause: error });
+  }
+  if (micros === 0) throw new Error('Nothing is not an amount to top up.');
+  return micros;
+}

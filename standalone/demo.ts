@@ -1,0 +1,95 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import pc from 'picocolors';
+import { createDemoCaller, type DemoJob } from './demo-caller.js';
+import { createProgress } from './demo-progress.js';
+import { isSupervised } from './instance.js';
+import { isHealthy, untilHealthy } from './services.js';
+import { readStackFile, type StackFile } from './stack-file.js';
+import { homeFolder } from './state.js';
+import { createSupervisor } from './supervisor.js';
+
+/** `npm run demo`: one job from its request to its file, on the stack that runs here or on one that lives as long as the demo. */
+const example = {
+  model: 'sora',
+  prompt: 'A cinematic product reveal of an AI API gateway on a clean white desk.',
+  video_operation: 'text_to_video',
+  seconds: 8,
+  size: '1280x720',
+  wait_seconds: 3,
+  poll_interval_seconds: 2,
+};
+const INTERRUPTED = 130;
+
+const home = homeFolder(process.env);
+const say = (text: string) => process.stderr.write(`${pc.dim(text)}\n`);
+const tell = (name: string, value: string) => process.stdout.write(`${pc.bold(name.padEnd(12))} ${value}\n`);
+
+let stopStack = async () => {};
+let isStopping = false;
+for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
+  process.on(signal, () => {
+    if (isStopping) return;
+    process.stderr.write('\n');
+    say('stopping …');
+    void stop(INTERRUPTED);
+  });
+}
+
+try {
+  const stack = await findOrStartStack();
+  const job = await follow(stack);
+  if (!isStopping) await stop(job.status === 'succeeded' ? 0 : 1);
+} catch (error) {
+  if (!isStopping) {
+    process.stderr.write(`${pc.red('reelay:')} ${error instanceof Error ? error.message : String(error)}\n`);
+    await stop(1);
+  }
+}
+
+async function findOrStartStack(): Promise<StackFile> {
+  const running = isSupervised(home) ? readStackFile(home) : undefined;
+  if (running) {
+    const isAnswering = await isHealthy(new URL('/readyz', running.apiUrl));
+    if (!isAnswering) await untilHealthy(new URL('/readyz', running.apiUrl));
+    say(`using the stack that runs at ${running.apiUrl}`);
+    return running;
+  }
+  say('starting a stack for the demo …');
+  const supervisor = createSupervisor({ home, environment: process.env, say });
+  stopStack = () => supervisor.stop();
+  return supervisor.start();
+}
+
+async function follow({ apiUrl, apiKey }: StackFile): Promise<DemoJob> {
+  const caller = createDemoCaller({ apiUrl, apiKey });
+  const progress = createProgress(process.stdout);
+  let job = await caller.create(example);
+  tell('job', job.id);
+  if (job.links.temporal) tell('Temporal UI', job.links.temporal);
+  while (!['succeeded', 'failed', 'canceled'].includes(job.status)) {
+    progress.show(job);
+    job = await caller.next(job);
+  }
+  progress.show(job);
+  progress.end();
+
+  if (job.status !== 'succeeded') {
+    throw new Error(`the job ended as ${job.status}: ${job.error?.code ?? ''} ${job.error?.message ?? ''}`.trim());
+  }
+  const folder = join(home, 'demo');
+  await mkdir(folder, { recursive: true });
+  for (const [index, video] of job.data.entries()) {
+    const file = join(folder, index === 0 ? `${job.id}.mp4` : `${job.id}-${index}.mp4`);
+    await caller.save(video, file);
+    tell('video', file);
+  }
+  tell('charged', `${job.cost.captured ?? job.cost.held} ${job.cost.currency}`);
+  return job;
+}
+
+async function stop(code: number): Promise<void> {
+  isStopping = true;
+  await stopStack();
+  process.exit(code);
+}
