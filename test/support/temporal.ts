@@ -1,11 +1,11 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { Client, Connection } from '@temporalio/client';
 import { msToTs } from '@temporalio/common/lib/time.js';
 import { newId } from '../../runtime/ids.js';
 import { createLogger } from '../../runtime/logger.js';
 import { registerSearchAttributes } from '../../runtime/temporal.js';
+import { until } from './until.js';
 
-const LOOK_AGAIN_MS = 100;
+export { until };
 
 export function testSetting(name: string): string {
   const value = process.env[name];
@@ -30,16 +30,4 @@ export async function createTestNamespace() {
     return Object.keys(customAttributes ?? {}).length >= 6;
   });
   return { address, namespace, client, close: () => connection.close() };
-}
-
-/** Waits until `condition` holds; errors count as "not yet". Jest's own time limit ends it. */
-export async function until<Result>(
-  condition: () => Promise<Result | false | undefined>,
-  everyMs = LOOK_AGAIN_MS,
-): Promise<Result> {
-  for (;;) {
-    const result = await condition().catch(() => undefined);
-    if (result) return result;
-    await pause(everyMs);
-  }
 }

@@ -1,0 +1,49 @@
+import { once } from 'node:events';
+import { type AddressInfo, createServer, type Server } from 'node:net';
+import { afterEach, describe, expect, it } from '@jest/globals';
+import { createPortChooser, freePort } from '../../standalone/ports.js';
+
+describe('createPortChooser', () => {
+  const servers: Server[] = [];
+  afterEach(() => {
+    for (const server of servers.splice(0)) server.close();
+  });
+
+  async function takenPort(): Promise<number> {
+    const server = createServer().listen(0, '127.0.0.1');
+    servers.push(server);
+    await once(server, 'listening');
+    return (server.address() as AddressInfo).port;
+  }
+
+  it('names the preferred port when nobody has it', async () => {
+    const preferred = await freePort();
+    expect(await createPortChooser()({ variable: 'API_PORT', preferred, environment: {} })).toBe(preferred);
+  });
+
+  it('names another one when the preferred port is taken', async () => {
+    const preferred = await takenPort();
+    const port = await createPortChooser()({ variable: 'API_PORT', preferred, environment: {} });
+    expect(port).not.toBe(preferred);
+    expect(port).toBeGreaterThan(0);
+  });
+
+  it('never names the same port twice', async () => {
+    const preferred = await freePort();
+    const choose = createPortChooser();
+    const first = await choose({ variable: 'API_PORT', preferred, environment: {} });
+    const second = await choose({ variable: 'SANDBOX_PORT', preferred, environment: {} });
+    expect(second).not.toBe(first);
+  });
+
+  it('refuses a port that was asked for and is taken, naming the variable', async () => {
+    const taken = await takenPort();
+    const choice = createPortChooser()({ variable: 'API_PORT', preferred: 1, environment: { API_PORT: `${taken}` } });
+    await expect(choice).rejects.toThrow(`Port ${taken} (API_PORT) is taken by another process.`);
+  });
+
+  it.each(['http', '70000', '-1', '80.5'])('refuses %s as a port', async (asked) => {
+    const choice = createPortChooser()({ variable: 'API_PORT', preferred: 1, environment: { API_PORT: asked } });
+    await expect(choice).rejects.toThrow(`API_PORT=${asked} is not a port.`);
+  });
+});
