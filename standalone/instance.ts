@@ -1,6 +1,7 @@
 import { existsSync, linkSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
+import { hasCode } from './error-code.js';
 import { isRunning, type ProcessRecord, startOf, stopProcess } from './processes.js';
 import { writePrivate } from './state.js';
 
@@ -70,7 +71,7 @@ function takeLock(lock: string, holder: Holder): void {
         linkSync(draft, lock);
         return;
       } catch (error) {
-        if (!(error instanceof Error && 'code' in error && error.code === 'EEXIST')) throw error;
+        if (!hasCode(error, 'EEXIST')) throw error;
       }
       const other = holderOf(lock);
       if (other && other.home === holder.home && isRunning(other.supervisor)) {

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, readlinkSync, statSync } from 'node:fs';
 import { setTimeout as pause } from 'node:timers/promises';
+import { hasCode } from './error-code.js';
 
 /** A process named so that another one with the same number, started later, is not mistaken for it. */
 export type ProcessRecord = { pid: number; startedAt: string };
@@ -115,7 +116,6 @@ function send(target: number, signal: NodeJS.Signals): void {
   try {
     process.kill(target, signal);
   } catch (error) {
-    const isGone = error instanceof Error && 'code' in error && error.code === 'ESRCH';
-    if (!isGone) throw error;
+    if (!hasCode(error, 'ESRCH')) throw error; // it is gone already
   }
 }
