@@ -54,7 +54,8 @@ export function createFiles({ tasks, scripts, ledger }: Deps) {
       case undefined:
         half.destroy();
         // The token is the secret; the file is a plain one, with ranges and a tag.
-        return response.sendFile(clipPath, { headers: { 'Content-Type': 'video/mp4' } });
+        // Clips are kept below `.reelay`, which a web server would hide by its name.
+        return response.sendFile(clipPath, { dotfiles: 'allow', headers: { 'Content-Type': 'video/mp4' } });
     }
   };
 }
