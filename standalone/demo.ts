@@ -25,6 +25,7 @@ const home = homeFolder(process.env);
 const say = (text: string) => process.stderr.write(`${pc.dim(text)}\n`);
 const tell = (name: string, value: string) => process.stdout.write(`${pc.bold(name.padEnd(12))} ${value}\n`);
 
+let isOwnStack = false;
 let stopStack = async () => {};
 let isStopping = false;
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
@@ -39,6 +40,7 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
 try {
   const stack = await findOrStartStack();
   const job = await follow(stack);
+  if (isOwnStack) say('the stack of the demo stops now; `npm start` brings it, and the job in the Temporal UI, back');
   if (!isStopping) await stop(job.status === 'succeeded' ? 0 : 1);
 } catch (error) {
   if (!isStopping) {
@@ -57,6 +59,7 @@ async function findOrStartStack(): Promise<StackFile> {
   }
   say('starting a stack for the demo …');
   const supervisor = createSupervisor({ home, environment: process.env, say });
+  isOwnStack = true;
   stopStack = () => supervisor.stop();
   return supervisor.start();
 }

@@ -4,8 +4,10 @@ import { createServer } from 'node:net';
 type Choice = {
   /** The variable that fixes the port. */
   variable: string;
-  /** Tried first where the variable is not set. */
+  /** Tried first, and then its neighbours, where the variable is not set; where it is `0`, any free port will do. */
   preferred: number;
+  /** The port of an earlier run that others may still know: better than any other, unless one is asked for. */
+  last?: number | undefined;
   environment: NodeJS.ProcessEnv;
   host?: string;
 };
@@ -17,11 +19,11 @@ export function createPortChooser() {
   const chosen = new Set<number>();
 
   async function isFree(port: number, host: string): Promise<boolean> {
-    return !chosen.has(port) && (port === 0 || (await listenOnce(port, host)) !== undefined);
+    return !chosen.has(port) && (await listenOnce(port, host)) !== undefined;
   }
 
   /** The port to use; throws when the one that was asked for is taken. */
-  return async ({ variable, preferred, environment, host = '127.0.0.1' }: Choice): Promise<number> => {
+  return async ({ variable, preferred, last, environment, host = '127.0.0.1' }: Choice): Promise<number> => {
     const asked = environment[variable];
     if (asked && asked !== '0') {
       const port = Number(asked);
@@ -31,7 +33,7 @@ export function createPortChooser() {
       return port;
     }
     const neighbours = asked === '0' ? [] : Array.from({ length: NEIGHBOURS }, (_, offset) => preferred + offset);
-    for (const port of neighbours) {
+    for (const port of last ? [last, ...neighbours] : neighbours) {
       if (!(await isFree(port, host))) continue;
       chosen.add(port);
       return port;

@@ -85,15 +85,16 @@ export function createSupervisor({ home, environment, say }: Options) {
     const choose = createPortChooser();
     // After an unclean end, links and tasks that are under way name the addresses of then.
     const last = readStackFile(home);
-    const portOf = (url: string | undefined) => (url ? Number(new URL(url).port) : 0) || undefined;
-    const pick = (variable: string, fallback: number, before: number | undefined, host?: string) =>
-      choose({ variable, preferred: before ?? fallback, environment, host });
+    const pick = (variable: string, preferred: number, lastUrl: string | undefined, host?: string) => {
+      const lastPort = lastUrl ? Number(new URL(lastUrl).port) : 0;
+      return choose({ variable, preferred, last: lastPort || undefined, environment, host });
+    };
     return {
-      api: await pick('API_PORT', 8080, portOf(last?.apiUrl), environment.API_HOST || undefined),
-      temporal: await pick('TEMPORAL_PORT', 7233, portOf(last && `tcp://${last.temporalAddress}`)),
-      temporalUi: await pick('TEMPORAL_UI_PORT', 8233, portOf(last?.temporalUiUrl)),
-      sandbox: await pick('SANDBOX_PORT', 8090, portOf(last?.sandboxUrl)),
-      postgres: await pick('POSTGRES_PORT', 5433, portOf(last?.databaseUrl)),
+      api: await pick('API_PORT', 8080, last?.apiUrl, environment.API_HOST || undefined),
+      temporal: await pick('TEMPORAL_PORT', 7233, last && `tcp://${last.temporalAddress}`),
+      temporalUi: await pick('TEMPORAL_UI_PORT', 8233, last?.temporalUiUrl),
+      sandbox: await pick('SANDBOX_PORT', 8090, last?.sandboxUrl),
+      postgres: await pick('POSTGRES_PORT', 5433, last?.databaseUrl),
     };
   }
 

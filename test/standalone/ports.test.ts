@@ -36,6 +36,15 @@ describe('createPortChooser', () => {
     expect(second).not.toBe(first);
   });
 
+  it('goes back to the port of an earlier run, and elsewhere when that one is taken', async () => {
+    const last = await freePort();
+    const environment = { API_PORT: '0' };
+    expect(await createPortChooser()({ variable: 'API_PORT', preferred: 1, last, environment })).toBe(last);
+    const taken = await takenPort();
+    const other = await createPortChooser()({ variable: 'API_PORT', preferred: 1, last: taken, environment });
+    expect(other).not.toBe(taken);
+  });
+
   it('refuses a port that was asked for and is taken, naming the variable', async () => {
     const taken = await takenPort();
     const choice = createPortChooser()({ variable: 'API_PORT', preferred: 1, environment: { API_PORT: `${taken}` } });
