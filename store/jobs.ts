@@ -5,6 +5,7 @@ import type { JobPlan } from '../contract/plan.js';
 import type { StoredInput } from './artifacts.js';
 import { type Database, isLockTimeout, violates } from './database.js';
 import { type JobRow, jobColumns } from './job-row.js';
+import { createOpenJobs } from './open-jobs.js';
 
 export type NewJob = {
   id: string;
@@ -30,7 +31,8 @@ export type Jobs = ReturnType<typeof createJobs>;
 const acceptStatement = {
   name: 'accept_job',
   text: `with room as (
-      select 1 where (select count(*) from jobs where workspace_id = $2 and state in ('queued', 'running')) < $4
+      select 1 where $4::bigint is null
+        or (select count(*) from jobs where workspace_id = $2 and state in ('queued', 'running')) < $4
     ), key as (
       insert into idempotency_keys as kept (workspace_id, key, request_sha256, job_id)
       select $2, $12, $13, $1 from room where $12::text is not null
@@ -81,6 +83,7 @@ const availableStatement = {
 
 export function createJobs(database: Database) {
   const { run } = database;
+  const openJobs = createOpenJobs(run);
 
   return {
     /**
@@ -93,7 +96,7 @@ export function createJobs(database: Database) {
         job.id,
         job.workspaceId,
         job.apiKeyId,
-        job.openJobLimit,
+        (await openJobs.isFarFromLimit(job)) ? null : job.openJobLimit,
         job.dialect,
         JSON.stringify(job.request),
         JSON.stringify(job.plan),

@@ -186,10 +186,10 @@ describe('a refused request', () => {
     const { post, workspaceId } = await api.addWorkspace();
     await api.database.queries
       .updateTable('workspaces')
-      .set({ open_job_limit: 1 })
+      .set({ open_job_limit: 4 })
       .where('id', '=', workspaceId)
       .execute();
-    expect((await post(path, aBody())).status).toBe(202);
+    for (let count = 0; count < 4; count += 1) expect((await post(path, aBody())).status).toBe(202);
 
     const response = await post(path, aBody());
 
