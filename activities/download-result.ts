@@ -4,6 +4,7 @@ import { type Download, downloadTo } from '../artifacts/download.js';
 import type { VideoFacts } from '../contract/artifact.js';
 import type { AttemptRef } from '../contract/plan.js';
 import type { ProviderTask, ResultFile } from '../contract/provider.js';
+import type { AttemptResult } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { tryAgain } from './failure.js';
 import { withHeartbeat } from './heartbeat.js';
@@ -23,14 +24,14 @@ const VIDEO_TYPE = 'video/mp4';
 export function downloadResult(deps: ActivityDeps, input: DownloadInput): Promise<DownloadOutcome> {
   return withHeartbeat(async () => {
     const { jobId, attempt } = input;
-    const row = await deps.attempts.find({ jobId, attempt });
-    const files = row?.files ?? (await freshFiles(deps, input));
-    const kept = new Set((await deps.artifacts.videosOf(jobId)).map(({ variant }) => variant));
+    const asked = await deps.attempts.resultOf({ jobId, attempt });
+    const files = (asked.files ?? (await freshFiles(deps, input))).slice(0, asked.variants);
+    const kept = new Set(asked.stored);
 
     let isRetryWorthwhile = false;
     for (const variant of files.keys()) {
       if (kept.has(variant)) continue;
-      const problem = await storeVariant(deps, input, { files, variant });
+      const problem = await storeVariant(deps, input, { files, variant, size: asked.size });
       if (!problem) kept.add(variant);
       else {
         deps.logger.warn({ jobId, attempt, variant, ...problem }, 'a result could not be stored');
@@ -44,12 +45,12 @@ export function downloadResult(deps: ActivityDeps, input: DownloadInput): Promis
 }
 
 type Problem = { detail: string; mayPass: boolean };
-type Variant = { files: ResultFile[]; variant: number };
+type Variant = { files: ResultFile[]; variant: number; size: AttemptResult['size'] };
 
 async function storeVariant(
   deps: ActivityDeps,
   input: DownloadInput,
-  { files, variant }: Variant,
+  { files, variant, size }: Variant,
 ): Promise<Problem | undefined> {
   const file = files[variant];
   if (!file) return { detail: 'the provider no longer lists this file', mayPass: false };
@@ -63,7 +64,7 @@ async function storeVariant(
   const { stored } = download;
   const { jobId } = input;
   const facts = await deps.media.probeVideo(deps.store.path(stored.key)).catch(() => undefined);
-  const misfit = facts ? await misfitOf(deps, { jobId, facts }) : 'the file cannot be read as a video';
+  const misfit = facts ? misfitOf(facts, size) : 'the file cannot be read as a video';
   if (!facts || misfit) {
     await deps.store.remove(stored.key);
     return { detail: misfit ?? 'the file cannot be read as a video', mayPass: false };
@@ -98,11 +99,8 @@ async function freshFiles(
   return look.status === 'succeeded' ? look.files : [];
 }
 
-type Measured = { jobId: string; facts: VideoFacts };
-
 /** A provider that promises only an orientation, or promises wrongly, must not change what the caller asked for. */
-async function misfitOf(deps: ActivityDeps, { jobId, facts }: Measured): Promise<string | undefined> {
-  const size = await deps.attempts.requestedSize(jobId);
-  if (!size || (size.width === facts.width && size.height === facts.height)) return undefined;
-  return `the file is ${facts.width}x${facts.height}, asked for was ${size.width}x${size.height}`;
+function misfitOf({ width, height }: VideoFacts, size: AttemptResult['size']): string | undefined {
+  if (!size || (size.width === width && size.height === height)) return undefined;
+  return `the file is ${width}x${height}, asked for was ${size.width}x${size.height}`;
 }

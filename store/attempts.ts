@@ -11,6 +11,17 @@ import type { AttemptsTable } from './tables.js';
 export type AttemptRow = Selectable<AttemptsTable> & { age_ms: number };
 export type Attempts = ReturnType<typeof createAttempts>;
 
+export type AttemptResult = {
+  /** Null while no verdict is recorded. */
+  files: ResultFile[] | null;
+  /** The exact size asked for; null when any will do. */
+  size: { width: number; height: number } | null;
+  /** How many files were asked for. */
+  variants: number;
+  /** The variants that are stored already. */
+  stored: number[];
+};
+
 /** Whether this run may send. Only the run that inserted the row may; `recorded` is what an earlier run left. */
 export type Intent =
   | { kind: 'inserted'; request: GenerationRequest; attemptKey: string }
@@ -84,9 +95,11 @@ const recordLookStatement = {
     select id, last_sequence, 'job.progress', jsonb_build_object('progress', progress) from job`,
 };
 
-const requestedSizeStatement = {
-  name: 'requested_size',
-  text: `select request->'size' as size from jobs where id = $1`,
+const resultStatement = {
+  name: 'result_of_attempt',
+  text: `select attempts.files, jobs.request->'size' as size, (jobs.request->>'variants')::integer as variants,
+      array(select variant from artifacts where job_id = jobs.id and role = 'video') as stored
+    from jobs left join attempts on attempts.job_id = jobs.id and attempts.number = $2 where jobs.id = $1`,
 };
 
 const lookingStatement = {
@@ -178,10 +191,11 @@ export function createAttempts(database: Database) {
       return record(attempt, { state: 'abandoned', from, phase: 'routing', charged: 'possibly', task });
     },
 
-    /** The exact size that the caller asked for; undefined when any will do. */
-    async requestedSize(jobId: string): Promise<{ width: number; height: number } | undefined> {
-      const [row] = await run<{ size: { width: number; height: number } | null }>(requestedSizeStatement, [jobId]);
-      return row?.size ?? undefined;
+    /** What a download needs to know: the addresses, what was asked for, and what is stored already. */
+    async resultOf({ jobId, attempt }: AttemptRef): Promise<AttemptResult> {
+      const [row] = await run<AttemptResult>(resultStatement, [jobId, attempt]);
+      if (!row) throw new Error(`there is no job ${jobId}`);
+      return row;
     },
 
     /** How many jobs wait for a provider's verdict now. */
