@@ -43,7 +43,7 @@ export type Job = {
 
 export type ViewSettings = { signer: LinkSigner; publicUrl: string; linkLifetimeSeconds: number };
 
-export const contentPath = (jobId: string) => `/api/v1/videos/jobs/${jobId}/content`;
+const contentPath = (jobId: string) => `/api/v1/videos/jobs/${jobId}/content`;
 
 const MS_PER_SECOND = 1_000;
 
