@@ -7,6 +7,7 @@ import { z } from 'zod';
 import { findProjectRoot } from '../runtime/root.js';
 import { createDatabase, type Database } from '../store/database.js';
 import { bareQueues } from './support/bare-queues.js';
+import { cpuMs } from './support/cpu.js';
 import { createJob, quickRequest, times } from './support/load.js';
 import { type Figure, percentile, printFigures } from './support/report.js';
 import { type Stack, startStack } from './support/stack.js';
@@ -28,11 +29,21 @@ try {
   const client = new Client({ connection, namespace: stack.namespace });
 
   await finishJobs(database, WARM_UP_JOBS);
+  const spentBefore = spent(stack);
   const ours = await finishJobs(database, JOBS);
-  const stopBareWorker = await startBareWorker(stack);
+  const spentAfter = spent(stack);
+  const perJob = Object.entries(spentAfter).map(
+    ([part, ms]) => `${part} ${((ms - (spentBefore[part] ?? 0)) / JOBS).toFixed(1)}`,
+  );
+  process.stdout.write(`processor time per job in ms: ${perJob.join(', ')}\n`);
+  const bareWorker = await startBareWorker(stack);
   await finishBare(client, 'warm-up', WARM_UP_JOBS);
+  const bareBefore = [cpuMs(stack.pidOf('temporal')), cpuMs(bareWorker.pid)];
   const limit = await finishBare(client, 'bare', JOBS);
-  stopBareWorker();
+  const bareAfter = [cpuMs(stack.pidOf('temporal')), cpuMs(bareWorker.pid)];
+  const barePerJob = bareAfter.map((ms, index) => ((ms - (bareBefore[index] ?? 0)) / JOBS).toFixed(1));
+  process.stdout.write(`processor time per bare workflow in ms: temporal ${barePerJob[0]}, worker ${barePerJob[1]}\n`);
+  bareWorker.stop();
   figures.push({
     figure: 'finished jobs per second',
     measured: ours.toFixed(1),
@@ -63,6 +74,10 @@ try {
   await stack.stop();
 }
 printFigures(figures);
+
+function spent({ pids, pidOf }: Stack): Record<string, number> {
+  return Object.fromEntries(Object.keys(pids).map((part) => [part, cpuMs(pidOf(part))]));
+}
 
 /** Jobs from the first request to the last settlement, per second. */
 async function finishJobs(database: Database, count: number): Promise<number> {
@@ -98,11 +113,11 @@ async function finishBare(client: Client, name: string, count: number): Promise<
   return count / ((performance.now() - startedAt) / 1_000);
 }
 
-async function startBareWorker({ temporalAddress }: Stack): Promise<() => void> {
+async function startBareWorker({ temporalAddress }: Stack): Promise<{ pid: number; stop(): void }> {
   const main = join(findProjectRoot(), 'dist', 'bench', 'bare-worker.js');
   const worker = fork(main, [temporalAddress], { stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
   await once(worker, 'message');
-  return () => worker.disconnect();
+  return { pid: worker.pid ?? 0, stop: () => worker.disconnect() };
 }
 
 async function providerDoneAt(): Promise<Map<string, number>> {
