@@ -15,6 +15,8 @@ export type PostgresPlace = {
   dataFolder: string;
   /** Whom the server runs as: PostgreSQL refuses to run as root. */
   user?: { uid: number; gid: number };
+  /** True for data of a home that was removed since: its password is gone, and it is nobody's any more. */
+  isLeftOver?: boolean;
 };
 
 const SYSTEM_FOLDER = '/var/lib/reelay';
@@ -44,10 +46,12 @@ export async function placePostgres(home: string): Promise<PostgresPlace> {
   }
 
   const folder = join(SYSTEM_FOLDER, shortHash(home));
+  const dataFolder = join(folder, 'data');
+  const isLeftOver = !isLink(link) && existsSync(dataFolder);
   await mkdir(folder, { recursive: true, mode: 0o755 });
   await chown(folder, user.uid, user.gid);
   await linkTo(folder, link);
-  return { native: await copyNative(packaged), dataFolder: join(folder, 'data'), user };
+  return { native: await copyNative(packaged), dataFolder, user, isLeftOver };
 }
 
 /** Removes the data for good, wherever `placePostgres` put it. */

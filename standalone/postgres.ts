@@ -40,8 +40,9 @@ export async function startPostgres(settings: Settings): Promise<Child & { url: 
   const { home, port, logFile, isDurable = true } = settings;
   const place = await placePostgres(home);
   const password = keptSecret(join(home, 'postgres-password'));
-  if (!existsSync(join(place.dataFolder, 'PG_VERSION'))) await makeDataFolder({ place, password, isDurable });
   await stopOrphan(place.dataFolder);
+  if (place.isLeftOver) await rm(place.dataFolder, { recursive: true });
+  if (!existsSync(join(place.dataFolder, 'PG_VERSION'))) await makeDataFolder({ place, password, isDurable });
 
   const giveUpAtMs = Date.now() + RETRY_FOR_MS;
   for (;;) {

@@ -1,5 +1,6 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, mkdtempSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
@@ -69,5 +70,20 @@ describe('startPostgres', () => {
     await killed?.ended;
     const { url } = await start();
     expect(await query(url, 'select word from kept')).toEqual([{ word: 'still here' }]);
+  }, 20_000);
+
+  it('begins anew in a home that was removed, wherever its data lay', async () => {
+    // As root, a closed folder such as this one sends the data elsewhere.
+    const closed = mkdtempSync(join(tmpdir(), 'reelay-closed-'));
+    const settings = { home: join(closed, 'home'), port: await freePort(), logFile: join(closed, 'log') };
+    const first = await startPostgres(settings);
+    await query(first.url, 'create table gone (word text)');
+    await stopProcess(first, FAST_SHUTDOWN);
+    await rm(settings.home, { recursive: true });
+    const second = await startPostgres(settings);
+    expect(await query(second.url, `select to_regclass('gone') as table`)).toEqual([{ table: null }]);
+    await stopProcess(second, FAST_SHUTDOWN);
+    await removePostgres(settings.home);
+    await rm(closed, { recursive: true });
   }, 20_000);
 });
