@@ -1,4 +1,3 @@
-import { rename, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import '@napi-rs/webcodecs/polyfill';
@@ -29,12 +28,11 @@ function prepare(): void {
 export async function drawClip(clip: ClipSpec): Promise<void> {
   prepare();
   const { width, height, seconds, framesPerSecond, path } = clip;
-  const temporaryPath = `${path}.${process.pid}.part`;
   const canvas = createCanvas(width, height);
   const context = canvas.getContext('2d');
   const output = new Output({
     format: new Mp4OutputFormat({ fastStart: 'in-memory' }),
-    target: new FilePathTarget(temporaryPath),
+    target: new FilePathTarget(path),
   });
   const source = new VideoSampleSource({
     codec: 'avc',
@@ -43,26 +41,21 @@ export async function drawClip(clip: ClipSpec): Promise<void> {
     latencyMode: 'realtime',
   });
   output.addVideoTrack(source, { frameRate: framesPerSecond });
-  try {
-    await output.start();
-    const frames = Math.round(seconds * framesPerSecond);
-    const paint = createPainter(context, clip);
-    for (let frame = 0; frame < frames; frame += 1) {
-      paint(frame / framesPerSecond);
-      const image = new VideoFrame(canvas.data(), {
-        format: 'RGBA',
-        codedWidth: width,
-        codedHeight: height,
-        timestamp: Math.round((frame * 1e6) / framesPerSecond),
-        duration: Math.round(1e6 / framesPerSecond),
-      });
-      const sample = new VideoSample(image, { timestamp: frame / framesPerSecond, duration: 1 / framesPerSecond });
-      await source.add(sample);
-      sample.close();
-    }
-    await output.finalize();
-    await rename(temporaryPath, path);
-  } finally {
-    await rm(temporaryPath, { force: true });
+  await output.start();
+  const frames = Math.round(seconds * framesPerSecond);
+  const paint = createPainter(context, clip);
+  for (let frame = 0; frame < frames; frame += 1) {
+    paint(frame / framesPerSecond);
+    const image = new VideoFrame(canvas.data(), {
+      format: 'RGBA',
+      codedWidth: width,
+      codedHeight: height,
+      timestamp: Math.round((frame * 1e6) / framesPerSecond),
+      duration: Math.round(1e6 / framesPerSecond),
+    });
+    const sample = new VideoSample(image, { timestamp: frame / framesPerSecond, duration: 1 / framesPerSecond });
+    await source.add(sample);
+    sample.close();
   }
+  await output.finalize();
 }

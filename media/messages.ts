@@ -1,22 +1,24 @@
 import type { VideoFacts } from '../contract/artifact.js';
+import type { MediaErrorReason } from './media-error.js';
 
 /** What a clip shows and how it is made. */
 export type ClipSpec = {
-  /** Where the file goes; written under another name and renamed. */
   path: string;
+  /** Pixels; even numbers, as H.264 wants them. */
   width: number;
   height: number;
   seconds: number;
   framesPerSecond: number;
-  /** The operation, large. */
+  /** The operation, in small letters above the prompt. */
   title: string;
   prompt: string;
   detail: string;
 };
 
-export type MediaRequest = { id: number } & ({ kind: 'draw'; clip: ClipSpec } | { kind: 'probe'; path: string });
+/** Between a parent and its child: one request at a time, one answer to each. */
+export type MediaRequest = { kind: 'draw'; clip: ClipSpec } | { kind: 'probe'; path: string };
 
 export type MediaAnswer =
-  | { id: number; outcome: 'drawn' }
-  | { id: number; outcome: 'probed'; facts: VideoFacts }
-  | { id: number; outcome: 'failed'; message: string };
+  | { outcome: 'drawn' }
+  | { outcome: 'probed'; facts: VideoFacts }
+  | { outcome: 'failed'; reason: MediaErrorReason; message: string };

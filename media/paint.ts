@@ -58,15 +58,39 @@ function timeCode(atSeconds: number, framesPerSecond: number): string {
 }
 
 function wrap(context: SKRSContext2D, text: string, width: number): string[] {
+  const fits = (line: string) => context.measureText(line).width <= width;
   const lines: string[] = [];
   let line = '';
-  for (const word of text.split(/\s+/)) {
+  for (const word of text.split(/\s+/).flatMap((long) => pieces(long, fits))) {
     const longer = line ? `${line} ${word}` : word;
-    if (line && context.measureText(longer).width > width) {
+    if (!line || fits(longer)) line = longer;
+    else {
       lines.push(line);
       line = word;
-    } else line = longer;
-    if (lines.length === MAX_PROMPT_LINES) return [...lines.slice(0, -1), `${lines.at(-1)} …`];
+    }
+    if (lines.length === MAX_PROMPT_LINES) return [...lines.slice(0, -1), shortened(lines.at(-1) ?? '', fits)];
   }
   return [...lines, line];
+}
+
+/** A word that is wider than a line, and whole sentences of scripts that put no spaces between words, in pieces that fit. */
+function pieces(word: string, fits: (line: string) => boolean): string[] {
+  if (fits(word)) return [word];
+  const found: string[] = [];
+  let piece = '';
+  for (const letter of word) {
+    if (piece && !fits(piece + letter)) {
+      found.push(piece);
+      if (found.length > MAX_PROMPT_LINES) return found;
+      piece = '';
+    }
+    piece += letter;
+  }
+  return [...found, piece];
+}
+
+function shortened(line: string, fits: (line: string) => boolean): string {
+  const letters = Array.from(line);
+  while (letters.length > 0 && !fits(`${letters.join('')} …`)) letters.pop();
+  return `${letters.join('').trimEnd()} …`;
 }

@@ -1,90 +1,117 @@
-import { type ChildProcess, fork } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { randomUUID } from 'node:crypto';
+import { rename, rm } from 'node:fs/promises';
 import type { VideoFacts } from '../contract/artifact.js';
+import { type MediaChild, startMediaChild } from './media-child.js';
+import { MediaError } from './media-error.js';
 import type { ClipSpec, MediaAnswer, MediaRequest } from './messages.js';
 
 export type MediaProcess = {
-  /** Draws a clip to a file. */
+  /** Draws a clip; the file appears whole or not at all. */
   drawClip(clip: ClipSpec): Promise<void>;
-  /** What a video file says of itself. Rejects for what is no video, and for a file that takes too long to read. */
+  /** What a video file says of itself. Throws a `MediaError`, with the reason `not_a_video` where the file is none. */
   probeVideo(path: string): Promise<VideoFacts>;
+  /** Ends at once: what is under way or waiting is rejected with the reason `closed`. */
   close(): Promise<void>;
 };
 
-type Settings = { timeoutMs?: number; memoryLimitMb?: number };
-type Work = MediaRequest extends infer Request ? (Request extends { id: number } ? Omit<Request, 'id'> : never) : never;
-type Waiting = { resolve: (answer: MediaAnswer) => void; reject: (error: Error) => void; timer: NodeJS.Timeout };
+type Settings = {
+  /** Of one probe, once it is its turn. */
+  timeoutMs?: number;
+  drawTimeoutMs?: number;
+  /** Of the JavaScript heap of each child. */
+  memoryLimitMb?: number;
+  /** Children at work at the same time; more work waits for its turn. */
+  maxConcurrent?: number;
+};
+
+type Waiting = { start: () => void; reject: (error: MediaError) => void };
 
 /**
- * Video work in a child process of its own, started when it is first needed: a hostile file that hangs it, or eats its memory, ends that
- * process and the work it had, and the next work gets a fresh one.
+ * Video work in child processes, started when first needed. Each does one thing at a time: a hostile file that hangs its child, or eats its
+ * memory, ends that child and fails that call alone, and the next work gets a fresh one.
  */
-export function createMediaProcess({ timeoutMs = 60_000, memoryLimitMb = 1_024 }: Settings = {}): MediaProcess {
-  const waiting = new Map<number, Waiting>();
-  let child: ChildProcess | undefined;
-  let lastId = 0;
+export function createMediaProcess({
+  timeoutMs = 20_000,
+  drawTimeoutMs = 180_000,
+  memoryLimitMb = 512,
+  maxConcurrent = 2,
+}: Settings = {}): MediaProcess {
+  const children = new Set<MediaChild>();
+  const idle: MediaChild[] = [];
+  const waiting: Waiting[] = [];
+  let running = 0;
+  let isClosed = false;
 
   return {
     async drawClip(clip) {
-      await ask({ kind: 'draw', clip });
+      // Named here and not by the child, so that it is cleared away also when the child is killed.
+      const temporaryPath = `${clip.path}.${randomUUID()}.part`;
+      try {
+        await ask({ kind: 'draw', clip: { ...clip, path: temporaryPath } }, drawTimeoutMs);
+        await rename(temporaryPath, clip.path);
+      } finally {
+        await rm(temporaryPath, { force: true });
+      }
     },
+
     async probeVideo(path) {
-      const answer = await ask({ kind: 'probe', path });
-      if (answer.outcome !== 'probed') throw new Error('the media process answered another question');
+      const answer = await ask({ kind: 'probe', path }, timeoutMs);
+      if (answer.outcome !== 'probed') throw new MediaError('failed', 'the media process answered another question');
       return answer.facts;
     },
+
     async close() {
-      child?.disconnect();
-      child = undefined;
+      isClosed = true;
+      for (const { reject } of waiting.splice(0)) reject(closed());
+      await Promise.all([...children].map((child) => child.stop()));
     },
   };
 
-  async function ask(work: Work): Promise<MediaAnswer> {
-    lastId += 1;
-    const id = lastId;
-    const to = child ?? start();
-    const answer = await new Promise<MediaAnswer>((resolve, reject) => {
-      const timer = setTimeout(() => end(to, `the media process took longer than ${timeoutMs} ms`), timeoutMs);
-      waiting.set(id, { resolve, reject, timer });
-      to.send({ id, ...work } satisfies MediaRequest);
-    });
-    if (answer.outcome === 'failed') throw new Error(answer.message);
-    return answer;
-  }
-
-  function start(): ChildProcess {
-    const started = fork(childModule(), {
-      execArgv: [`--max-old-space-size=${memoryLimitMb}`],
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
-    });
-    started.on('message', (answer: MediaAnswer) => {
-      const asked = waiting.get(answer.id);
-      waiting.delete(answer.id);
-      clearTimeout(asked?.timer);
-      asked?.resolve(answer);
-    });
-    started.once('exit', (code, signal) => end(started, `the media process ended (${signal ?? code})`));
-    child = started;
-    return started;
-  }
-
-  function end(ended: ChildProcess, reason: string): void {
-    if (child !== ended) return;
-    child = undefined;
-    ended.kill('SIGKILL');
-    for (const { reject, timer } of waiting.values()) {
-      clearTimeout(timer);
-      reject(new Error(reason));
+  async function ask(request: MediaRequest, limitMs: number): Promise<MediaAnswer> {
+    await turn();
+    try {
+      if (isClosed) throw closed();
+      const answer = await withChild((child) => child.run(request, limitMs));
+      if (answer.outcome === 'failed') throw new MediaError(answer.reason, answer.message);
+      return answer;
+    } finally {
+      const next = waiting.shift();
+      if (next) next.start();
+      else running -= 1;
     }
-    waiting.clear();
+  }
+
+  async function withChild(work: (child: MediaChild) => Promise<MediaAnswer>): Promise<MediaAnswer> {
+    const child = idleChild() ?? startChild();
+    try {
+      return await work(child);
+    } finally {
+      if (child.isAlive()) idle.push(child);
+      else children.delete(child);
+    }
+  }
+
+  async function turn(): Promise<void> {
+    if (isClosed) throw closed();
+    if (running < maxConcurrent) running += 1;
+    else await new Promise<void>((start, reject) => waiting.push({ start, reject }));
+  }
+
+  function idleChild(): MediaChild | undefined {
+    for (let child = idle.pop(); child; child = idle.pop()) {
+      if (child.isAlive()) return child;
+      children.delete(child);
+    }
+    return undefined;
+  }
+
+  function startChild(): MediaChild {
+    const child = startMediaChild({ memoryLimitMb });
+    children.add(child);
+    return child;
   }
 }
 
-/** The compiled child, also when this file itself runs from its source. */
-function childModule(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const beside = join(here, 'child.js');
-  return existsSync(beside) ? beside : join(here, '..', 'dist', 'media', 'child.js');
+function closed(): MediaError {
+  return new MediaError('closed', 'the media process was closed');
 }
