@@ -64,7 +64,10 @@ export async function startStack(settings: Record<string, string> = {}): Promise
     },
     async stop() {
       supervisor.kill('SIGTERM');
-      await Promise.race([exited, pause(STOPPED_WITHIN_MS, undefined, { ref: false }).then(() => supervisor.kill('SIGKILL'))]);
+      await Promise.race([
+        exited,
+        pause(STOPPED_WITHIN_MS, undefined, { ref: false }).then(() => supervisor.kill('SIGKILL')),
+      ]);
       rmSync(home, { recursive: true, force: true });
     },
   };
