@@ -155,7 +155,7 @@ describe('a body', () => {
     ['that is empty', '', { 'content-type': json }, 400, 'request_invalid'],
     [
       'that is not UTF-8',
-      Buffer.from([0x7b, 0x22, 0xff, 0x22, 0x3a, 0x31, 0x7d]),
+      Buffer.from(good.replace('a boat', 'a bo\u00e4t'), 'latin1'),
       { 'content-type': json },
       400,
       'request_invalid',
