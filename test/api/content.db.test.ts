@@ -150,9 +150,11 @@ describe('a signed link', () => {
     const [video] = data as unknown as { url: string }[];
 
     const response = await fetch(video?.url.replace('https://reelay.test', brief.url) ?? '');
-
-    expect([response.status, await readJson(response)]).toMatchObject([403, { code: 'link_invalid' }]);
+    const answer = await response.text();
     await brief.close();
+
+    expect(response.status).toBe(403);
+    expect(answer).toContain('link_invalid');
   });
 });
 
