@@ -46,7 +46,7 @@ export async function startStack(settings: Record<string, string> = {}): Promise
 
   const read = () => stackSchema.parse(JSON.parse(readFileSync(join(home, 'stack.json'), 'utf8')));
   const giveUpAtMs = Date.now() + READY_WITHIN_MS;
-  while (!/ready in/.test(output)) {
+  while (!/^ready in /m.test(output)) {
     if (supervisor.exitCode !== null || Date.now() > giveUpAtMs) {
       supervisor.kill('SIGKILL');
       throw new Error(`the stack did not become ready:\n${output}`);
