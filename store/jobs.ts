@@ -62,7 +62,7 @@ const keptKeyStatement = {
   name: 'kept_idempotency_key',
   text: `select kept.request_sha256, ${jobColumns('jobs')}
     from idempotency_keys kept join jobs on jobs.id = kept.job_id
-    where kept.workspace_id = $1 and kept.key = $2`,
+    where kept.workspace_id = $1 and kept.key = $2 and kept.created_at >= now() - interval '24 hours'`,
 };
 
 const findStatement = {

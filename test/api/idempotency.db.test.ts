@@ -77,6 +77,26 @@ describe('an idempotency key', () => {
     expect(await api.countFiles()).toBe(files + 1);
   });
 
+  it('counts as new after a day', async () => {
+    const { post, workspaceId } = await api.addWorkspace();
+    const key = { 'idempotency-key': 'yesterday' };
+    const first = await readJson(await post(path, aBody(), key));
+    const yesterday = new Date(Date.now() - 24 * 60 * 60 * 1_000 - 1_000);
+    await api.database.queries
+      .updateTable('idempotency_keys')
+      .set({ created_at: yesterday })
+      .where('workspace_id', '=', workspaceId)
+      .execute();
+
+    const other = await post(path, aBody({ seconds: 9 }), key);
+    const again = await post(path, aBody({ seconds: 9 }), key);
+
+    const { id } = await readJson(other);
+    expect([other.status, other.headers.get('idempotency-replayed')]).toEqual([202, null]);
+    expect(id).not.toBe(first.id);
+    expect((await readJson(again)).id).toBe(id);
+  });
+
   it('belongs to its workspace', async () => {
     const key = { 'idempotency-key': 'shared words' };
     const [mine, theirs] = await Promise.all([api.addWorkspace(), api.addWorkspace()]);

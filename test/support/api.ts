@@ -32,7 +32,7 @@ const NOBODY = '127.0.0.1:9';
 const linkSecret = 'a secret for tests, long enough for links';
 
 /** One model whose routes are those of the embedded default. */
-export const testCatalogue: Catalogue = catalogueSchema.parse({
+const testCatalogue: Catalogue = catalogueSchema.parse({
   accounts: {
     omixa: { adapter: 'omixa', baseUrl: 'https://omixa.test', credential: 'OMIXA_API_KEY' },
     apixo: { adapter: 'apixo', baseUrl: 'https://apixo.test', credential: 'APIXO_API_KEY' },
