@@ -1,25 +1,12 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { z } from 'zod';
 import { findProjectRoot } from '../../runtime/root.js';
+import { readStackFile, type StackFile } from '../../standalone/stack-file.js';
 
-const stackSchema = z.object({
-  apiUrl: z.string(),
-  apiKey: z.string(),
-  temporalAddress: z.string(),
-  temporalUiUrl: z.string(),
-  namespace: z.string(),
-  databaseUrl: z.string(),
-  sandboxUrl: z.string(),
-  artifactsDir: z.string(),
-  pids: z.record(z.string(), z.number()),
-});
-type Addresses = z.infer<typeof stackSchema>;
-
-export type Stack = Addresses & {
+export type Stack = StackFile & {
   home: string;
   /** The process that runs as `part` now: it changes when the supervisor starts it again. */
   pidOf(part: string): number;
@@ -44,7 +31,11 @@ export async function startStack(settings: Record<string, string> = {}): Promise
   }
   const exited = new Promise<void>((resolve) => supervisor.once('exit', () => resolve()));
 
-  const read = () => stackSchema.parse(JSON.parse(readFileSync(join(home, 'stack.json'), 'utf8')));
+  const read = () => {
+    const stack = readStackFile(home);
+    if (!stack) throw new Error('the stack has stopped');
+    return stack;
+  };
   const giveUpAtMs = Date.now() + READY_WITHIN_MS;
   while (!/^ready in /m.test(output)) {
     if (supervisor.exitCode !== null || Date.now() > giveUpAtMs) {

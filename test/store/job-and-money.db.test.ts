@@ -2,40 +2,28 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ProviderTask } from '../../contract/provider.js';
 import { createArtifacts } from '../../store/artifacts.js';
 import { createAttempts } from '../../store/attempts.js';
-import { createDatabase, type Database } from '../../store/database.js';
+import type { Database } from '../../store/database.js';
 import { createJobs } from '../../store/jobs.js';
 import { createLedger } from '../../store/ledger.js';
 import { createSettlement } from '../../store/settlement.js';
-import { createWorkspaces } from '../../store/workspaces.js';
-import { cloneDatabase } from '../support/database.js';
 import { aNewJob } from '../support/jobs.js';
 import { aRoute } from '../support/plans.js';
+import { aWorkspace, openTestDatabase } from '../support/store.js';
 
 const task: ProviderTask = { account: 'first', upstreamModel: 'model-1', id: 'task-1' };
 const facts = { width: 1280, height: 720, durationSeconds: 8, framesPerSecond: 24 };
 
 describe('a job and its money', () => {
-  let clone: Awaited<ReturnType<typeof cloneDatabase>>;
   let database: Database;
+  let close: () => Promise<void>;
   beforeAll(async () => {
-    clone = await cloneDatabase();
-    database = createDatabase(clone.url);
+    ({ database, close } = await openTestDatabase());
   });
-  afterAll(async () => {
-    await database.close();
-    await clone.drop();
-  });
+  afterAll(() => close());
 
-  async function aWorkspace({ credits }: { credits: number }) {
-    const workspaces = createWorkspaces(database);
-    const { id } = await workspaces.create({ name: `workspace ${Math.random()}` });
-    const key = await workspaces.createKey({ workspaceId: id, scopes: ['jobs:write'] });
-    if (credits > 0) await createLedger(database).topUp({ workspaceId: id, micros: credits * 800_000 });
-    return { workspaceId: id, apiKeyId: key.id };
-  }
   const balanceOf = (workspaceId: string) => createLedger(database).balance(workspaceId);
   async function aSubmittedJob(credits = 1) {
-    const owner = await aWorkspace({ credits });
+    const owner = await aWorkspace(database, { credits });
     const { job } = await createJobs(database).accept(aNewJob(owner));
     const attempts = createAttempts(database);
     await attempts.intend({ jobId: job.id, attempt: 1, route: aRoute() });
@@ -72,7 +60,7 @@ describe('a job and its money', () => {
   };
 
   it('lets 50 of 200 concurrent jobs through on credit for 50, and ends at 0', async () => {
-    const owner = await aWorkspace({ credits: 50 });
+    const owner = await aWorkspace(database, { credits: 50 });
     const jobs = createJobs(database);
     const results = await Promise.allSettled(Array.from({ length: 200 }, () => jobs.accept(aNewJob(owner))));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(50);
@@ -82,7 +70,7 @@ describe('a job and its money', () => {
   });
 
   it('stores one job and holds once when one idempotency key comes 20 times at once', async () => {
-    const owner = await aWorkspace({ credits: 30 });
+    const owner = await aWorkspace(database, { credits: 30 });
     const jobs = createJobs(database);
     const idempotency = { key: 'once', requestSha256: Buffer.alloc(32, 1) };
     const accepted = await Promise.all(Array.from({ length: 20 }, () => jobs.accept(aNewJob(owner, { idempotency }))));
@@ -94,7 +82,7 @@ describe('a job and its money', () => {
   });
 
   it('keeps to the limit of open jobs and leaves the idempotency key of a refused request free', async () => {
-    const owner = await aWorkspace({ credits: 5 });
+    const owner = await aWorkspace(database, { credits: 5 });
     const jobs = createJobs(database);
     const idempotency = { key: 'later', requestSha256: Buffer.alloc(32, 1) };
     await jobs.accept(aNewJob(owner, { openJobLimit: 1 }));
@@ -139,7 +127,7 @@ describe('a job and its money', () => {
   });
 
   it('gives everything back for a failure, and records what the lost attempt may have cost', async () => {
-    const owner = await aWorkspace({ credits: 1 });
+    const owner = await aWorkspace(database, { credits: 1 });
     const { job } = await createJobs(database).accept(aNewJob(owner));
     const attempts = createAttempts(database);
     await attempts.intend({ jobId: job.id, attempt: 1, route: aRoute({ costMicros: 640_000 }) });
@@ -168,7 +156,7 @@ describe('a job and its money', () => {
   });
 
   it('ends a cancelled job that nobody started, and leaves one alone that is being started', async () => {
-    const owner = await aWorkspace({ credits: 2 });
+    const owner = await aWorkspace(database, { credits: 2 });
     const jobs = createJobs(database);
     const settlement = createSettlement(database);
     const { job } = await jobs.accept(aNewJob(owner));
@@ -211,59 +199,5 @@ describe('a job and its money', () => {
       .set({ amount_micros: 1 })
       .where('job_id', '=', jobId);
     await expect(change.execute()).rejects.toThrow('append only');
-  });
-});
-
-describe('an attempt', () => {
-  let clone: Awaited<ReturnType<typeof cloneDatabase>>;
-  let database: Database;
-  beforeAll(async () => {
-    clone = await cloneDatabase();
-    database = createDatabase(clone.url);
-  });
-  afterAll(async () => {
-    await database.close();
-    await clone.drop();
-  });
-
-  async function aJob() {
-    const workspaces = createWorkspaces(database);
-    const { id } = await workspaces.create({ name: `workspace ${Math.random()}` });
-    const key = await workspaces.createKey({ workspaceId: id, scopes: ['jobs:write'] });
-    await createLedger(database).topUp({ workspaceId: id, micros: 800_000 });
-    const { job } = await createJobs(database).accept(aNewJob({ workspaceId: id, apiKeyId: key.id }));
-    return job;
-  }
-
-  it('may be sent by one of ten runs at once, and leaves one event', async () => {
-    const { id } = await aJob();
-    const attempts = createAttempts(database);
-    const intents = await Promise.all(
-      Array.from({ length: 10 }, () => attempts.intend({ jobId: id, attempt: 1, route: aRoute() })),
-    );
-    expect(intents.filter(({ kind }) => kind === 'inserted')).toHaveLength(1);
-    expect(intents.filter(({ kind }) => kind === 'recorded')).toHaveLength(9);
-    const events = await database.queries.selectFrom('job_events').selectAll().where('job_id', '=', id).execute();
-    expect(events).toHaveLength(2);
-  });
-
-  it('is not begun once the job is to be cancelled', async () => {
-    const { id, workspace_id: workspaceId } = await aJob();
-    await createJobs(database).requestCancel({ id, workspaceId });
-    const intent = await createAttempts(database).intend({ jobId: id, attempt: 1, route: aRoute() });
-    expect(intent).toEqual({ kind: 'stopped' });
-  });
-
-  it('takes an answer that comes after it was given up for lost, and no second one', async () => {
-    const { id: jobId, workspace_id: workspaceId } = await aJob();
-    const attempts = createAttempts(database);
-    await attempts.intend({ jobId, attempt: 1, route: aRoute() });
-    await attempts.recordLost({ jobId, attempt: 1 });
-    expect(await createJobs(database).find({ id: jobId, workspaceId })).toMatchObject({ phase: 'reconciling' });
-    await attempts.recordSubmission({ jobId, attempt: 1, submission: { outcome: 'accepted', task } });
-    const error = { class: 'AUTH', message: 'too late' } as const;
-    await attempts.recordSubmission({ jobId, attempt: 1, submission: { outcome: 'refused', error } });
-    expect(await attempts.find({ jobId, attempt: 1 })).toMatchObject({ state: 'accepted', task });
-    expect(await createJobs(database).find({ id: jobId, workspaceId })).toMatchObject({ phase: 'waiting' });
   });
 });
