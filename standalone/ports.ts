@@ -1,5 +1,10 @@
 import { once } from 'node:events';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { hasCode } from './error-code.js';
+import { isRunning, startOf } from './processes.js';
 
 type Choice = {
   /** The variable that fixes the port. */
@@ -13,35 +18,65 @@ type Choice = {
 };
 
 const NEIGHBOURS = 50;
+const RESERVATIONS = join(tmpdir(), `reelay-ports-${process.getuid?.() ?? 'all'}`);
 
-/** A chooser that never names the same port twice: nobody listens on the first when the second is chosen. */
-export function createPortChooser() {
-  const chosen = new Set<number>();
+/**
+ * Chooses ports for processes that listen a little later. Until `release`, no other supervisor of this user chooses them: two that start
+ * at the same moment would both find the same port free.
+ */
+export function createPorts() {
+  const reserved = new Set<number>();
 
-  async function isFree(port: number, host: string): Promise<boolean> {
-    return !chosen.has(port) && (await listenOnce(port, host)) !== undefined;
+  async function take(port: number, host: string): Promise<boolean> {
+    if ((await listenOnce(port, host)) === undefined || !reserve(port)) return false;
+    reserved.add(port);
+    return true;
   }
 
-  /** The port to use; throws when the one that was asked for is taken. */
-  return async ({ variable, preferred, last, environment, host = '127.0.0.1' }: Choice): Promise<number> => {
-    const asked = environment[variable];
-    if (asked && asked !== '0') {
-      const port = Number(asked);
-      if (!Number.isInteger(port) || port < 1 || port > 65_535) throw new Error(`${variable}=${asked} is not a port.`);
-      if (!(await isFree(port, host))) throw new Error(`Port ${port} (${variable}) is taken by another process.`);
-      chosen.add(port);
-      return port;
-    }
-    const neighbours = asked === '0' ? [] : Array.from({ length: NEIGHBOURS }, (_, offset) => preferred + offset);
-    for (const port of last ? [last, ...neighbours] : neighbours) {
-      if (!(await isFree(port, host))) continue;
-      chosen.add(port);
-      return port;
-    }
-    const port = await freePort(host);
-    chosen.add(port);
-    return port;
+  return {
+    /** The port to use; throws when the one that was asked for is taken. */
+    async choose({ variable, preferred, last, environment, host = '127.0.0.1' }: Choice): Promise<number> {
+      const asked = environment[variable];
+      if (asked && asked !== '0') {
+        const port = Number(asked);
+        if (!Number.isInteger(port) || port < 1 || port > 65_535)
+          throw new Error(`${variable}=${asked} is not a port.`);
+        if (!(await take(port, host))) throw new Error(`Port ${port} (${variable}) is taken by another process.`);
+        return port;
+      }
+      const neighbours = asked === '0' ? [] : Array.from({ length: NEIGHBOURS }, (_, offset) => preferred + offset);
+      for (const port of last ? [last, ...neighbours] : neighbours) if (await take(port, host)) return port;
+      for (;;) {
+        const port = await freePort(host);
+        if (await take(port, host)) return port;
+      }
+    },
+
+    release(): void {
+      for (const port of reserved) rmSync(join(RESERVATIONS, String(port)), { force: true });
+      reserved.clear();
+    },
   };
+}
+
+/** False when a process that still runs has reserved the port. */
+function reserve(port: number): boolean {
+  mkdirSync(RESERVATIONS, { recursive: true, mode: 0o700 });
+  const file = join(RESERVATIONS, String(port));
+  if (existsSync(file) && !isHeld(file)) rmSync(file, { force: true });
+  try {
+    writeFileSync(file, `${process.pid} ${startOf(process.pid)}`, { flag: 'wx' });
+    return true;
+  } catch (error) {
+    if (hasCode(error, 'EEXIST')) return false;
+    throw error;
+  }
+}
+
+function isHeld(file: string): boolean {
+  const [pid = '', ...startedAt] = readFileSync(file, 'utf8').split(' ');
+  // A file without its words yet is just being written.
+  return pid === '' || isRunning({ pid: Number(pid), startedAt: startedAt.join(' ') });
 }
 
 /** A port that the system picks. */

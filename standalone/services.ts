@@ -7,8 +7,6 @@ type Service = {
   part: 'api' | 'worker' | 'sandbox';
   env: NodeJS.ProcessEnv;
   logFile: string;
-  /** True for a service that sends the message `ready` once it does its work; else it counts as started at once. */
-  saysReady?: boolean;
   onSpawn: (child: Child) => void;
 };
 
@@ -16,8 +14,8 @@ const HEALTHY_WITHIN_MS = 60_000;
 const ANSWER_WITHIN_MS = 2_000;
 const LOOK_EVERY_MS = 50;
 
-/** Starts one of our own processes, which ends by itself when the channel to us closes. */
-export async function startService({ part, env, logFile, saysReady, onSpawn }: Service): Promise<Child> {
+/** Starts one of our own processes and waits for its word that it does its work. It ends by itself when the channel to us closes. */
+export async function startService({ part, env, logFile, onSpawn }: Service): Promise<Child> {
   const main = join(findProjectRoot(), 'dist', part, 'main.js');
   const child = await spawnLogged({
     command: process.execPath,
@@ -28,7 +26,6 @@ export async function startService({ part, env, logFile, saysReady, onSpawn }: S
     withChannel: true,
   });
   onSpawn(child);
-  if (!saysReady) return child;
   const ready = new Promise<undefined>((resolve) => {
     child.process.on('message', (message) => {
       if (message === 'ready') resolve(undefined);

@@ -7,7 +7,7 @@ import { startTemporal } from './engine.js';
 import { findProgram } from './find-program.js';
 import { claimHome, type Instance, type Part } from './instance.js';
 import { type KeptProcess, keepRunning, type Stopping } from './keep-running.js';
-import { createPortChooser } from './ports.js';
+import { createPorts } from './ports.js';
 import { FAST_SHUTDOWN, startPostgres } from './postgres.js';
 import type { Child } from './processes.js';
 import { temporalCli } from './releases.js';
@@ -30,6 +30,7 @@ const SERVICE_PATIENCE_MS = 35_000;
 export function createSupervisor({ home, environment, say }: Options) {
   const logFile = (part: Part) => join(home, 'logs', `${part}.log`);
   const kept = new Map<Part, KeptProcess>();
+  const ports = createPorts();
   let instance: Instance | undefined;
   let stack: Omit<StackFile, 'pids'> | undefined;
   let isStopping = false;
@@ -52,21 +53,21 @@ export function createSupervisor({ home, environment, say }: Options) {
   async function start(): Promise<StackFile> {
     instance = await claimHome(home);
     mkdirSync(join(home, 'logs'), { recursive: true });
-    const ports = await choosePorts();
+    const port = await choosePorts();
 
     const [{ databaseUrl, apiKey }, temporal, sandboxUrl] = await Promise.all([
-      provideDatabase(ports.postgres),
-      provideTemporal(ports.temporal, ports.temporalUi),
-      provideSandbox(ports.sandbox),
+      provideDatabase(port.postgres),
+      provideTemporal(port.temporal, port.temporalUi),
+      provideSandbox(port.sandbox),
     ]);
     const env = serviceEnvironment(environment, {
       home,
       databaseUrl,
       ...temporal,
-      apiPort: ports.api,
-      ...(sandboxUrl ? { sandbox: { url: sandboxUrl, port: ports.sandbox } } : {}),
+      apiPort: port.api,
+      ...(sandboxUrl ? { sandbox: { url: sandboxUrl, port: port.sandbox } } : {}),
     });
-    const apiUrl = `http://127.0.0.1:${ports.api}`;
+    const apiUrl = `http://127.0.0.1:${port.api}`;
     await Promise.all([provideService('worker', env), provideService('api', env)]);
     await untilHealthy(new URL('/readyz', apiUrl));
     stack = {
@@ -82,19 +83,20 @@ export function createSupervisor({ home, environment, say }: Options) {
   }
 
   async function choosePorts() {
-    const choose = createPortChooser();
     // After an unclean end, links and tasks that are under way name the addresses of then.
     const last = readStackFile(home);
     const pick = (variable: string, preferred: number, lastUrl: string | undefined, host?: string) => {
       const lastPort = lastUrl ? Number(new URL(lastUrl).port) : 0;
-      return choose({ variable, preferred, last: lastPort || undefined, environment, host });
+      return ports.choose({ variable, preferred, last: lastPort || undefined, environment, host });
     };
+    // A part that the operator replaced needs no port of ours, and its own may well be the one that is set.
+    const ownsTemporal = !environment.TEMPORAL_ADDRESS;
     return {
       api: await pick('API_PORT', 8080, last?.apiUrl, environment.API_HOST || undefined),
-      temporal: await pick('TEMPORAL_PORT', 7233, last && `tcp://${last.temporalAddress}`),
-      temporalUi: await pick('TEMPORAL_UI_PORT', 8233, last?.temporalUiUrl),
-      sandbox: await pick('SANDBOX_PORT', 8090, last?.sandboxUrl),
-      postgres: await pick('POSTGRES_PORT', 5433, last?.databaseUrl),
+      temporal: ownsTemporal ? await pick('TEMPORAL_PORT', 7233, last && `tcp://${last.temporalAddress}`) : 0,
+      temporalUi: ownsTemporal ? await pick('TEMPORAL_UI_PORT', 8233, last?.temporalUiUrl) : 0,
+      sandbox: needsSandbox(environment) ? await pick('SANDBOX_PORT', 8090, last?.sandboxUrl) : 0,
+      postgres: settingOf(environment, 'DATABASE_URL') ? 0 : await pick('POSTGRES_PORT', 5433, last?.databaseUrl),
     };
   }
 
@@ -151,7 +153,7 @@ export function createSupervisor({ home, environment, say }: Options) {
   }
 
   const provideService = (part: 'api' | 'worker', env: NodeJS.ProcessEnv) =>
-    keep(part, (onSpawn) => startService({ part, env, logFile: logFile(part), saysReady: true, onSpawn }), {
+    keep(part, (onSpawn) => startService({ part, env, logFile: logFile(part), onSpawn }), {
       patienceMs: SERVICE_PATIENCE_MS,
     });
 
@@ -159,10 +161,11 @@ export function createSupervisor({ home, environment, say }: Options) {
     /** Resolves when the whole service is ready. After a failure, `stop` clears away what had been started. */
     start,
 
-    /** Those that write stop before those that store. */
     async stop(): Promise<void> {
       isStopping = true;
+      // Those that write stop before those that store.
       for (const part of ['api', 'worker', 'sandbox', 'temporal', 'postgres'] as const) await kept.get(part)?.stop();
+      ports.release();
       if (!instance) return; // another supervisor has this home: nothing in it is ours
       removeStackFile(home);
       instance.release();
