@@ -1,16 +1,18 @@
-import { createServer, type Server } from 'node:http';
-import express, { type ErrorRequestHandler, type Request, type Response } from 'express';
+import { createServer } from 'node:http';
+import express, { type ErrorRequestHandler, type Request, Router } from 'express';
 import { z } from 'zod';
 import type { MediaProcess } from '../media/process.js';
 import type { Logger } from '../runtime/logger.js';
+import { createCallbacks } from './callbacks.js';
 import { createCalls } from './calls.js';
 import { createClips } from './clips.js';
 import { createControl } from './control.js';
 import { createFiles } from './files.js';
+import { canUseImages } from './images.js';
 import { createLedger } from './ledger.js';
 import { createScripts } from './scripts.js';
 import { createTasks } from './tasks.js';
-import type { Vendor } from './vendor.js';
+import { commonRefusals, type Vendor } from './vendor.js';
 import { apixo } from './vendors/apixo.js';
 import { omixa } from './vendors/omixa.js';
 
@@ -21,50 +23,65 @@ const vendors: ReadonlyMap<string, Vendor> = new Map([
 const MAX_BODY = '64mb';
 const KEEP_ALIVE_MS = 60_000;
 
-type Settings = { media: MediaProcess; logger: Logger; clipsDir: string; speed: number };
+export type SandboxSettings = {
+  media: MediaProcess;
+  logger: Logger;
+  clipsDir: string;
+  /** 0 finishes every task at once. */
+  speed: number;
+  sharesClips?: boolean;
+  hasEtags?: boolean;
+};
 
 /**
  * Stands in for the vendors over real HTTP. An account is a prefix of the path: `/omixa`, `/omixa-2`, `/apixo`; each further
  * `-<number>` is another account of that vendor.
  */
-export function createSandbox({ media, logger, clipsDir, speed }: Settings) {
+export function createSandbox(settings: SandboxSettings) {
+  const { media, logger, clipsDir, speed, sharesClips = false, hasEtags = true } = settings;
   let baseUrl = '';
   const ledger = createLedger();
   const scripts = createScripts();
   const clips = createClips({ media, folder: clipsDir });
-  const tasks = createTasks({ clips, logger, speed, baseUrl: () => baseUrl });
+  const tasks = createTasks({ clips, logger, speed, sharesClips, canUseImages, baseUrl: () => baseUrl });
+  const callbacks = createCallbacks({ tasks, ledger });
 
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(express.json({ limit: MAX_BODY }));
   app.use('/_sandbox', createControl({ tasks, scripts, ledger }));
-  for (const [name, vendor] of vendors) {
-    const { submit, look } = createCalls({ vendor, tasks, scripts, ledger });
-    const isAccount = (request: Request) => new RegExp(`^${name}(-\\d+)?$`).test(String(request.params.account));
-    const forAccount =
-      (handle: (request: Request, response: Response) => void) =>
-      (request: Request, response: Response, next: () => void) =>
-        isAccount(request) ? handle(request, response) : next();
-    app.post(`/:account${vendor.paths.submit}`, forAccount(submit));
-    app.get(`/:account${vendor.paths.look}`, forAccount(look));
-    app.post(`/:account${vendor.paths.look}`, forAccount(look));
+  const serveFile = createFiles({ tasks, scripts, ledger, hasEtags });
+  for (const vendor of vendors.values()) {
+    const { submit, look, other } = createCalls({ vendor, tasks, scripts, ledger, callbacks });
+    const router = Router({ mergeParams: true });
+    router.post(vendor.paths.submit, submit);
+    for (const method of vendor.lookMethods) router[method](vendor.paths.look, look);
+    router.get('/files/:file', serveFile);
+    router.use(other);
+    app.use('/:account', (request, response, next) => {
+      if (vendorOf(request) === vendor) router(request, response, next);
+      else next();
+    });
   }
-  app.get('/:account/files/:file', createFiles({ tasks, scripts, ledger }));
-  app.use(refuseBadControl);
+  app.use((request, response) => void response.status(404).json({ error: `no vendor is at ${request.path}` }));
+  app.use(refuse);
 
-  const server: Server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
+  const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS }, app);
   return {
+    /** Resolves with the address; port 0 takes a free one. */
     async listen({ host = '127.0.0.1', port }: { host?: string; port: number }): Promise<string> {
       await new Promise<void>((resolve, reject) => {
         server.once('error', reject);
         server.listen(port, host, resolve);
       });
       const address = server.address();
-      baseUrl = `http://${host}:${typeof address === 'object' && address ? address.port : port}`;
+      const listensOn = typeof address === 'object' && address ? address.port : port;
+      baseUrl = `http://${host === '0.0.0.0' ? '127.0.0.1' : host}:${listensOn}`;
       return baseUrl;
     },
     async close(): Promise<void> {
+      callbacks.close();
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
       server.closeAllConnections();
       await closed;
@@ -72,9 +89,17 @@ export function createSandbox({ media, logger, clipsDir, speed }: Settings) {
   };
 }
 
-const refuseBadControl: ErrorRequestHandler = (error: unknown, _request, response, next) => {
+function vendorOf({ params }: Request): Vendor | undefined {
+  return vendors.get(String(params.account).replace(/-\d+$/, ''));
+}
+
+/** What a route could not read: in the vendor's own shape where a vendor was called. */
+const refuse: ErrorRequestHandler = (error: unknown, request, response, next) => {
+  const vendor = vendors.get((request.path.split('/')[1] ?? '').replace(/-\d+$/, ''));
+  const isUnreadable = error instanceof SyntaxError;
   if (response.headersSent) next(error);
+  else if (vendor) vendor.sendError(response, isUnreadable ? commonRefusals.notJson : commonRefusals.internal);
   else if (error instanceof z.ZodError) response.status(400).json({ error: z.prettifyError(error) });
-  else if (error instanceof SyntaxError) response.status(400).json({ error: 'the body is not JSON' });
+  else if (isUnreadable) response.status(400).json({ error: 'the body is not JSON' });
   else next(error);
 };

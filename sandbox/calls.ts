@@ -1,41 +1,39 @@
 import type { Request, Response } from 'express';
-import type { Ledger } from './ledger.js';
-import type { Script, Scripts } from './scripts.js';
+import type { Callbacks } from './callbacks.js';
+import type { Call, Ledger } from './ledger.js';
+import type { ScriptOf, Scripts } from './scripts.js';
 import type { Fate, Task, Tasks } from './tasks.js';
-import type { Vendor } from './vendor.js';
+import { commonRefusals, type Refusal, type Vendor } from './vendor.js';
 
-type Deps = { vendor: Vendor; tasks: Tasks; scripts: Scripts; ledger: Ledger };
-type SubmitScript = Extract<Script, { call: 'submit' }>;
+type Deps = { vendor: Vendor; tasks: Tasks; scripts: Scripts; ledger: Ledger; callbacks: Callbacks };
+type SubmitScript = ScriptOf<'submit'>;
 
 const GARBAGE = '<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>';
 
-const fates: Partial<Record<SubmitScript['fault'], Fate>> = {
-  stall: 'stall',
-  succeed_without_url: 'succeed_without_url',
-};
-
-/** The two calls of a vendor as it documents them, with the faults that were planned for them. */
-export function createCalls({ vendor, tasks, scripts, ledger }: Deps) {
+/** The calls of a vendor as it documents them, with the faults that were planned for them. */
+export function createCalls({ vendor, tasks, scripts, ledger, callbacks }: Deps) {
   return {
-    submit: (request: Request, response: Response) => {
+    submit: async (request: Request, response: Response) => {
       const account = String(request.params.account);
-      const body = bodyOf(request);
+      const body: unknown = request.body;
       const prompt = vendor.promptOf(body);
+      const isKnown = hasCredential(request);
+      const script = isKnown ? scripts.take('submit', { account, prompt }) : undefined;
       const note = (outcome: string, task?: Task) =>
         ledger.add({
           account,
           call: 'submit',
           outcome,
+          ...(script && { fault: script.fault }),
           prompt,
           ...(task && { taskId: task.id, billedMicros: billFor(task) }),
         });
-      const refuse = (refusal: Parameters<Vendor['sendError']>[1]) => {
+      const refuse = (refusal: Refusal) => {
         note('refused');
         vendor.sendError(response, refusal);
       };
-      if (!hasCredential(request)) return refuse(vendor.refusals.auth);
+      if (!isKnown) return refuse(vendor.refusals.auth);
 
-      const script = scripts.take('submit', { account, prompt });
       switch (script?.fault) {
         case 'refuse':
           return refuse(vendor.refusals[script.reason]);
@@ -44,9 +42,9 @@ export function createCalls({ vendor, tasks, scripts, ledger }: Deps) {
           return sendRateLimit(vendor, response, script.retryAfterSeconds);
         case 'server_error':
           note('server_error');
-          return vendor.sendError(response, { status: 500, message: 'internal error' });
+          return vendor.sendError(response, commonRefusals.internal);
         case 'hang':
-          return note('hung');
+          return void note('hung');
         case 'not_created_drop':
           note('dropped');
           return void request.socket.destroy();
@@ -56,37 +54,42 @@ export function createCalls({ vendor, tasks, scripts, ledger }: Deps) {
         default:
       }
 
-      const read = vendor.readSubmit(body, request.params as Record<string, string>);
+      const path = pathOf(request);
+      const hasTask = (id: string) => tasks.find(account, id) !== undefined;
+      const read = vendor.readSubmit({ body, path, hasTask });
       if ('refusal' in read) return refuse(read.refusal);
-      const fate = script
-        ? script.fault === 'fail_after_accept'
-          ? failedFate(script)
-          : fates[script.fault]
-        : undefined;
-      const task = tasks.create({ ...read.wish, account, id: vendor.newTaskId() }, fate);
+      const task = tasks.create({ wish: read.wish, account, id: vendor.newTaskId(), fate: fateOf(script) });
       // Written before the answer: it exists and is billed, whatever the caller hears of it.
       note('accepted', task);
+      void callbacks.watch(vendor, task);
       if (script?.fault === 'accept_then_drop') return void request.socket.destroy();
       if (script?.fault === 'accept_then_hang') return;
       if (script?.fault === 'accept_without_id') return vendor.sendAcceptedWithoutId(response);
+      if (script?.fault === 'finished_at_once') await task.prepared;
       vendor.sendAccepted(response, task, tasks.standing(task));
     },
 
     look: (request: Request, response: Response) => {
       const account = String(request.params.account);
-      if (!hasCredential(request)) return vendor.sendError(response, vendor.refusals.auth);
-      const taskId = vendor.taskIdOf(request.query, bodyOf(request));
-      const task = taskId === undefined ? undefined : tasks.find(taskId);
-      if (!task || task.account !== account) {
-        ledger.add({ account, call: 'look', outcome: 'not_found', taskId });
-        return vendor.sendError(response, { status: 404, message: 'task not found' });
+      const call = 'look' satisfies Call;
+      if (!hasCredential(request)) {
+        ledger.add({ account, call, outcome: 'refused' });
+        return vendor.sendError(response, vendor.refusals.auth);
       }
-      const { prompt } = task;
-      const script = scripts.take('look', { account, prompt });
-      ledger.add({ account, call: 'look', outcome: script?.fault ?? tasks.standing(task).state, taskId, prompt });
+      const asked = vendor.taskOf({ body: request.body, query: request.query, path: pathOf(request) });
+      const task = asked && tasks.find(account, asked.id);
+      if (!task || (asked.upstreamModel ?? task.upstreamModel) !== task.upstreamModel) {
+        ledger.add({ account, call, outcome: 'not_found', ...(asked && { taskId: asked.id }) });
+        return vendor.sendError(response, commonRefusals.notFound);
+      }
+      const { prompt, id: taskId } = task;
+      const script = scripts.take(call, { account, prompt });
+      const { state } = tasks.standing(task);
+      const told = script ? { outcome: script.fault, fault: script.fault } : { outcome: state };
+      ledger.add({ account, call, ...told, taskId, prompt });
       switch (script?.fault) {
         case 'server_error':
-          return vendor.sendError(response, { status: 500, message: 'internal error' });
+          return vendor.sendError(response, commonRefusals.internal);
         case 'rate_limit':
           return sendRateLimit(vendor, response, script.retryAfterSeconds);
         case 'hang':
@@ -98,8 +101,15 @@ export function createCalls({ vendor, tasks, scripts, ledger }: Deps) {
         case 'unknown_status':
           return vendor.sendUnknownStatus(response, task);
         case undefined:
-          return vendor.sendStanding(response, task, tasks.standing(task));
+          return vendor.sendStanding(response, task, tasks.lookedAt(task));
       }
+    },
+
+    /** Whatever the vendor's page does not name: a cancel, a list. */
+    other(request: Request, response: Response): void {
+      const call = request.method === 'DELETE' || request.path.endsWith('/cancel') ? 'cancel' : 'other';
+      ledger.add({ account: String(request.params.account), call, outcome: 'not_found' });
+      vendor.sendError(response, commonRefusals.notFound);
     },
   };
 
@@ -108,13 +118,24 @@ export function createCalls({ vendor, tasks, scripts, ledger }: Deps) {
   }
 }
 
-function failedFate({ reason }: SubmitScript): Fate {
-  return reason === 'moderation' ? 'fail_moderation' : 'fail_internal';
+function fateOf(script: SubmitScript | undefined): Fate {
+  switch (script?.fault) {
+    case 'fail_after_accept':
+      return { kind: 'fail', loss: script.reason };
+    case 'stall':
+      return { kind: 'stall' };
+    case 'finished_at_once':
+      return { kind: 'succeed_at_once' };
+    case 'succeed_without_url':
+      return { kind: 'succeed_without_url', hiddenLooks: script.looks };
+    default:
+      return { kind: 'succeed' };
+  }
 }
 
 function sendRateLimit(vendor: Vendor, response: Response, retryAfterSeconds: number | undefined): void {
   if (retryAfterSeconds !== undefined) response.set('Retry-After', String(retryAfterSeconds));
-  vendor.sendError(response, { status: 429, message: 'rate limit exceeded' });
+  vendor.sendError(response, commonRefusals.tooMany);
 }
 
 /** Any key is valid but one that says that it is not. */
@@ -123,7 +144,6 @@ function hasCredential(request: Request): boolean {
   return key !== undefined && !key.startsWith('bad');
 }
 
-function bodyOf(request: Request): Record<string, unknown> {
-  const body: unknown = request.body;
-  return typeof body === 'object' && body !== null && !Array.isArray(body) ? { ...body } : {};
+function pathOf({ params }: Request): Record<string, string> {
+  return Object.fromEntries(Object.entries(params).map(([name, value]) => [name, String(value)]));
 }

@@ -11,6 +11,9 @@ export type Wish = {
   height: number;
   seconds: number;
   upstreamModel: string;
+  /** Images at addresses, which the vendor fetches. */
+  imageUrls?: readonly string[];
+  callbackUrl?: string;
 };
 
 const FRAMES_PER_SECOND = 24;

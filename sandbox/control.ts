@@ -1,6 +1,6 @@
 import { Router } from 'express';
 import { z } from 'zod';
-import type { Ledger } from './ledger.js';
+import { calls, countsOf, type Ledger } from './ledger.js';
 import { type Scripts, scriptSchema } from './scripts.js';
 import type { Tasks } from './tasks.js';
 
@@ -9,25 +9,31 @@ type Deps = { tasks: Tasks; scripts: Scripts; ledger: Ledger };
 const ledgerFilterSchema = z.strictObject({
   account: z.string().optional(),
   prompt_includes: z.string().optional(),
-  call: z.enum(['submit', 'look', 'download']).optional(),
+  call: z.enum(calls).optional(),
 });
-const speedSchema = z.strictObject({ speed: z.number().nonnegative() });
+const speedSchema = z.strictObject({
+  speed: z.union([z.number().nonnegative(), z.literal('instant').transform(() => 0)]),
+});
 
 /** For tests and for people at the console: what was received, what is to go wrong, how fast time passes. */
 export function createControl({ tasks, scripts, ledger }: Deps): Router {
   const router = Router();
   router.get('/health', (_, response) => void response.json({ status: 'ok' }));
-  router.get(
-    '/ledger',
-    (request, response) => void response.json({ data: ledger.find(ledgerFilterSchema.parse(request.query)) }),
-  );
+  router.get('/ledger', (request, response) => {
+    const data = ledger.find(ledgerFilterSchema.parse(request.query));
+    response.json({ data, counts: countsOf(data) });
+  });
   router.get('/tasks', (_, response) => {
     const data = tasks.all().map((task) => {
-      const { id, account, prompt, createdAtMs, doneAtMs = null } = task;
-      return { id, account, prompt, state: tasks.standing(task).state, createdAtMs, doneAtMs };
+      const standing = tasks.standing(task);
+      const { id, account, prompt, operation, width, height, seconds, createdAtMs, doneAtMs = null } = task;
+      const progress = 'progress' in standing ? standing.progress : 100;
+      const shape = { operation, width, height, seconds };
+      return { id, account, prompt, ...shape, state: standing.state, progress, createdAtMs, doneAtMs };
     });
     response.json({ data });
   });
+  router.get('/scripts', (_, response) => void response.json({ data: scripts.waiting() }));
   router.post('/scripts', (request, response) => {
     const script = scriptSchema.parse(request.body);
     scripts.add(script);
@@ -42,5 +48,6 @@ export function createControl({ tasks, scripts, ledger }: Deps): Router {
     tasks.setSpeed(speed);
     response.json({ speed });
   });
+  router.use((request, response) => void response.status(404).json({ error: `nothing is at ${request.originalUrl}` }));
   return router;
 }

@@ -1,69 +1,136 @@
-import { createReadStream } from 'node:fs';
-import { stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
+import { basename } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Request, Response } from 'express';
-import type { Ledger } from './ledger.js';
+import type { Ledger, LedgerEntry } from './ledger.js';
 import type { Scripts } from './scripts.js';
 import type { Tasks } from './tasks.js';
 
-type Deps = { tasks: Tasks; scripts: Scripts; ledger: Ledger };
+type Deps = { tasks: Tasks; scripts: Scripts; ledger: Ledger; hasEtags: boolean };
 
+const VIDEO = 'video/mp4';
 const EXPIRED = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>';
 const SLOW_PIECES_PER_SECOND = 20;
+/** Clips kept in memory; the one that load asks for is always among them. */
+const MAX_KEPT = 8;
 
 /** Finished files at addresses that nobody can guess, with the faults that were planned for them. */
-export function createFiles({ tasks, scripts, ledger }: Deps) {
-  return async (request: Request, response: Response): Promise<void> => {
-    const token = String(request.params.file).replace(/\.mp4$/, '');
-    const task = tasks.findByToken(token);
-    if (!task?.clipPath) return void response.status(403).type('xml').send(EXPIRED);
-    const { account, prompt, id: taskId, clipPath } = task;
-    const script = scripts.take('download', { account, prompt });
-    ledger.add({ account, call: 'download', outcome: script?.fault ?? 'served', taskId, prompt });
+export function createFiles({ tasks, scripts, ledger, hasEtags }: Deps) {
+  const read = createReader();
 
-    const { size } = await stat(clipPath);
-    const half = createReadStream(clipPath, { end: Math.floor(size / 2) });
+  return async (request: Request, response: Response): Promise<void> => {
+    const account = String(request.params.account);
+    const token = String(request.params.file).replace(/\.mp4$/, '');
+    const task = tasks.findByToken(account, token);
+    if (!task?.clipPath) {
+      ledger.add({ account, call: 'download', outcome: 'not_found' });
+      return void response.status(403).type('xml').send(EXPIRED);
+    }
+    const { prompt, id: taskId, clipPath } = task;
+    const script = scripts.take('download', { account, prompt });
+    const fault = script?.fault;
+    const entry = ledger.add({
+      account,
+      call: 'download',
+      outcome: fault ?? 'served',
+      ...(fault && { fault }),
+      taskId,
+      prompt,
+    });
+    const bytes = await read(clipPath);
+    const half = bytes.subarray(0, Math.floor(bytes.length / 2));
+
     switch (script?.fault) {
       case 'expired':
         tasks.expireLink(task);
         return void response.status(403).type('xml').send(EXPIRED);
       case 'truncate':
-        response.set({ 'Content-Type': 'video/mp4', 'Content-Length': String(size) });
-        for await (const chunk of half) response.write(chunk);
-        return void request.socket.end();
+        countBytes(response, entry);
+        if (hasEtags) response.set('ETag', etagOf(clipPath));
+        response.set({ 'Content-Type': VIDEO, 'Content-Length': String(bytes.length) });
+        return void response.write(half, () => request.socket.end());
       case 'truncate_without_length':
-        // Ended in good order: only the file itself tells that something is missing.
-        response.type('video/mp4');
-        return pipeline(half, response);
+        // Chunked and ended in good order: only the file itself tells that something is missing.
+        countBytes(response, entry);
+        response.set('Content-Type', VIDEO).write(half);
+        return void response.end();
       case 'wrong_content_type':
-        response.type('application/octet-stream');
-        return pipeline(createReadStream(clipPath), response);
+        countBytes(response, entry);
+        return void response.set('Content-Type', 'application/octet-stream').send(bytes);
       case 'html':
         return void response.type('html').send('<!doctype html><title>Sign in</title>');
       case 'empty':
-        return void response.type('video/mp4').end();
+        return void response.set('Content-Type', VIDEO).end();
       case 'slow':
-        response.set({ 'Content-Type': 'video/mp4', 'Content-Length': String(size) });
-        return pipeline(Readable.from(slowly(clipPath, script.bytesPerSecond)), response).catch(() => {});
+        countBytes(response, entry);
+        response.set({ 'Content-Type': VIDEO, 'Content-Length': String(bytes.length) });
+        // Whoever reads it may well give up; that is what it is for.
+        return pipeline(Readable.from(slowly(bytes, script.bytesPerSecond)), response).catch(() => {});
       case 'redirect':
-        return response.redirect(302, script.location ?? 'http://169.254.169.254/');
+        return response.redirect(302, script.location);
       case 'server_error':
         return void response.status(500).send('internal error');
       case undefined:
-        half.destroy();
-        // The token is the secret; the file is a plain one, with ranges and a tag.
-        // Clips are kept below `.reelay`, which a web server would hide by its name.
-        return response.sendFile(clipPath, { dotfiles: 'allow', headers: { 'Content-Type': 'video/mp4' } });
+        countBytes(response, entry);
+        return serve({ request, response, bytes, ...(hasEtags && { etag: etagOf(clipPath) }) });
     }
   };
 }
 
-async function* slowly(path: string, bytesPerSecond: number) {
-  const highWaterMark = Math.max(1, Math.floor(bytesPerSecond / SLOW_PIECES_PER_SECOND));
-  for await (const chunk of createReadStream(path, { highWaterMark })) {
-    yield chunk;
+type Served = { request: Request; response: Response; bytes: Buffer; etag?: string };
+
+/** The whole file, or the one range that was asked for. */
+function serve({ request, response, bytes, etag }: Served): void {
+  response.set({ 'Content-Type': VIDEO, 'Accept-Ranges': 'bytes', ...(etag && { ETag: etag }) });
+  const condition = request.get('if-range');
+  const ranges = condition === undefined || condition === etag ? request.range(bytes.length) : undefined;
+  if (ranges === -1) {
+    response.status(416).set('Content-Range', `bytes */${bytes.length}`).end();
+    return;
+  }
+  const range = Array.isArray(ranges) && ranges.type === 'bytes' && ranges.length === 1 ? ranges[0] : undefined;
+  if (range) response.status(206).set('Content-Range', `bytes ${range.start}-${range.end}/${bytes.length}`);
+  const body = range ? bytes.subarray(range.start, range.end + 1) : bytes;
+  response.set('Content-Length', String(body.length)).end(body);
+}
+
+/** What went into the connection, when it is done with this answer; headers included where the answer was cut. */
+function countBytes(response: Response, entry: LedgerEntry): void {
+  const socket = response.socket;
+  const before = socket?.bytesWritten ?? 0;
+  response.once('close', () => {
+    const whole = Number(response.getHeader('content-length'));
+    const written = (socket?.bytesWritten ?? 0) - before;
+    entry.bytesSent = response.writableFinished && whole > 0 ? whole : written;
+  });
+}
+
+function etagOf(clipPath: string): string {
+  return `"${basename(clipPath, '.mp4')}"`;
+}
+
+async function* slowly(bytes: Buffer, bytesPerSecond: number) {
+  const size = Math.max(1, Math.floor(bytesPerSecond / SLOW_PIECES_PER_SECOND));
+  for (let from = 0; from < bytes.length; from += size) {
+    yield bytes.subarray(from, from + size);
     await pause(1_000 / SLOW_PIECES_PER_SECOND);
   }
+}
+
+function createReader() {
+  const kept = new Map<string, Promise<Buffer>>();
+  return (path: string): Promise<Buffer> => {
+    const known = kept.get(path) ?? readFile(path);
+    // Put last again: the one that was not asked for the longest is the first to go.
+    kept.delete(path);
+    kept.set(path, known);
+    known.catch(() => kept.delete(path));
+    for (const oldest of kept.keys()) {
+      if (kept.size <= MAX_KEPT) break;
+      kept.delete(oldest);
+    }
+    return known;
+  };
 }

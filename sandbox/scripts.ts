@@ -8,85 +8,104 @@ const common = {
   /** How often it happens; `null` is for ever. */
   times: z.int().positive().nullable().default(1),
 };
+const retryAfterSeconds = z.number().nonnegative().optional();
 
 export const refusalReasons = ['invalid', 'moderation', 'auth', 'balance', 'model_gone'] as const;
 export type RefusalReason = (typeof refusalReasons)[number];
 
+const submit = { ...common, call: z.literal('submit') };
+const look = { ...common, call: z.literal('look') };
+const download = { ...common, call: z.literal('download') };
+
 /** A fault that happens to the next calls that match. */
 export const scriptSchema = z.discriminatedUnion('call', [
-  z.strictObject({
-    ...common,
-    call: z.literal('submit'),
-    fault: z.enum([
-      'refuse',
-      'rate_limit',
-      'server_error',
-      'hang',
-      'not_created_drop',
-      'garbage',
-      'accept_then_drop',
-      'accept_then_hang',
-      'accept_without_id',
-      'fail_after_accept',
-      'stall',
-      'succeed_without_url',
-    ]),
-    reason: z.enum(refusalReasons).default('invalid'),
-    retryAfterSeconds: z.number().nonnegative().optional(),
-  }),
-  z.strictObject({
-    ...common,
-    call: z.literal('look'),
-    fault: z.enum(['server_error', 'rate_limit', 'hang', 'drop', 'garbage', 'unknown_status']),
-    retryAfterSeconds: z.number().nonnegative().optional(),
-  }),
-  z.strictObject({
-    ...common,
-    call: z.literal('download'),
-    fault: z.enum([
-      'expired',
-      'truncate',
-      'truncate_without_length',
-      'wrong_content_type',
-      'html',
-      'empty',
-      'slow',
-      'redirect',
-      'server_error',
-    ]),
-    bytesPerSecond: z.int().positive().default(50_000),
-    location: z.string().optional(),
-  }),
+  z.discriminatedUnion('fault', [
+    z.strictObject({ ...submit, fault: z.literal('refuse'), reason: z.enum(refusalReasons).default('invalid') }),
+    z.strictObject({ ...submit, fault: z.literal('rate_limit'), retryAfterSeconds }),
+    z.strictObject({
+      ...submit,
+      fault: z.literal(['server_error', 'hang', 'not_created_drop', 'garbage']),
+    }),
+    z.strictObject({
+      ...submit,
+      fault: z.literal(['accept_then_drop', 'accept_then_hang', 'accept_without_id', 'finished_at_once', 'stall']),
+    }),
+    z.strictObject({
+      ...submit,
+      fault: z.literal('fail_after_accept'),
+      reason: z.enum(['internal', 'moderation']).default('internal'),
+    }),
+    z.strictObject({
+      ...submit,
+      fault: z.literal('succeed_without_url'),
+      /** Looks at the finished task that see no address; `null` is all of them. */
+      looks: z.int().positive().nullable().default(null),
+    }),
+  ]),
+  z.discriminatedUnion('fault', [
+    z.strictObject({ ...look, fault: z.literal('rate_limit'), retryAfterSeconds }),
+    z.strictObject({ ...look, fault: z.literal(['server_error', 'hang', 'drop', 'garbage', 'unknown_status']) }),
+  ]),
+  z.discriminatedUnion('fault', [
+    z.strictObject({
+      ...download,
+      fault: z.literal([
+        'expired',
+        'truncate',
+        'truncate_without_length',
+        'wrong_content_type',
+        'html',
+        'empty',
+        'server_error',
+      ]),
+    }),
+    z.strictObject({
+      ...download,
+      fault: z.literal('slow'),
+      bytesPerSecond: z.int().positive().default(50_000),
+    }),
+    z.strictObject({
+      ...download,
+      fault: z.literal('redirect'),
+      location: z.string().default('http://169.254.169.254/'),
+    }),
+  ]),
 ]);
 export type Script = z.infer<typeof scriptSchema>;
-type ScriptOf<Call> = Extract<Script, { call: Call }>;
+export type ScriptOf<Call extends Script['call']> = Extract<Script, { call: Call }>;
 type Place = { account: string; prompt?: string };
+type Planned = { script: Script; left: number };
 
 export function createScripts() {
-  let scripts: Script[] = [];
+  let planned: Planned[] = [];
 
   return {
     add(script: Script): void {
-      scripts.push(script);
+      planned.push({ script, left: script.times ?? Number.POSITIVE_INFINITY });
     },
     clear(): void {
-      scripts = [];
+      planned = [];
     },
+    /** Those that have not happened as often as they are to, oldest first. */
+    waiting: (): Script[] => planned.map(({ script }) => script),
+
     /** The fault for this call, if one is planned; it is used up by this. */
     take<Call extends Script['call']>(call: Call, { account, prompt = '' }: Place): ScriptOf<Call> | undefined {
-      const script = scripts.find(
-        (planned): planned is ScriptOf<Call> =>
-          planned.call === call &&
-          (planned.account ?? account) === account &&
-          prompt.includes(planned.promptIncludes ?? ''),
-      );
-      if (!script || script.times === null) return script;
-      if (script.times > 1)
-        scripts = scripts.map((kept) => (kept === script ? { ...kept, times: (script.times ?? 1) - 1 } : kept));
-      else scripts = scripts.filter((kept) => kept !== script);
-      return script;
+      for (const plan of planned) {
+        const { script } = plan;
+        if (!isOf(script, call) || (script.account ?? account) !== account) continue;
+        if (!prompt.includes(script.promptIncludes ?? '')) continue;
+        plan.left -= 1;
+        if (plan.left <= 0) planned = planned.filter((kept) => kept !== plan);
+        return script;
+      }
+      return undefined;
     },
   };
+}
+
+function isOf<Call extends Script['call']>(script: Script, call: Call): script is ScriptOf<Call> {
+  return script.call === call;
 }
 
 export type Scripts = ReturnType<typeof createScripts>;

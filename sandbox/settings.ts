@@ -5,9 +5,13 @@ import { findProjectRoot } from '../runtime/root.js';
 const settingsSchema = z.object({
   SANDBOX_HOST: z.string().default('127.0.0.1'),
   SANDBOX_PORT: z.coerce.number().int().min(0).max(65_535).default(8090),
-  /** 1 takes about eight seconds for a clip, 2 half of it; 0 answers at once, with one kept clip for each shape. */
-  SANDBOX_SPEED: z.coerce.number().nonnegative().default(1),
+  /** 1 takes about eight seconds for a clip, 2 half of it; 0 (`instant`) answers at once, with one kept clip for each shape. */
+  SANDBOX_SPEED: z.union([z.literal('instant').transform(() => 0), z.coerce.number().nonnegative()]).default(1),
   SANDBOX_CLIPS_DIR: z.string().optional(),
+  /** One kept clip for each shape at every speed. */
+  SANDBOX_SHARED_CLIPS: z.stringbool().default(false),
+  /** Whether files have an ETag, without which a cut download cannot be resumed. */
+  SANDBOX_ETAGS: z.stringbool().default(true),
   LOG_LEVEL: z.string().default('info'),
 });
 

@@ -1,88 +1,106 @@
 import { randomUUID } from 'node:crypto';
-import type { Response } from 'express';
-import type { Standing, Task } from '../tasks.js';
-import type { ReadSubmit, Vendor } from '../vendor.js';
+import { z } from 'zod';
+import type { Loss, Standing, Task } from '../tasks.js';
+import type { ReadSubmit, Refusal, SubmitCall, Vendor } from '../vendor.js';
 
-const shapes: Record<string, [number, number]> = { landscape: [1280, 720], portrait: [720, 1280] };
-const modes: Record<string, string> = { 'text-to-video': 'text_to_video', 'image-to-video': 'image_to_video' };
-const MAX_PROMPT_CHARACTERS = 10_000;
+const DEFAULT_SECONDS = 10;
+
+const shapes = { landscape: [1280, 720], portrait: [720, 1280] } as const;
+const operations = { 'text-to-video': 'text_to_video', 'image-to-video': 'image_to_video' } as const;
+const addressSchema = z.url({ protocol: /^https?$/ });
+
+const submitSchema = z.strictObject({
+  request_type: z.enum(['async', 'callback']).default('async'),
+  // The page's own example shows it beside `async` too.
+  callback_url: addressSchema.optional(),
+  provider: z.enum(['auto', 'value', 'official']).default('auto'),
+  input: z.strictObject({
+    mode: z.enum(['text-to-video', 'image-to-video']),
+    prompt: z.string().min(1).max(10_000),
+    duration: z.literal([10, 15]).default(DEFAULT_SECONDS),
+    aspect_ratio: z.enum(['landscape', 'portrait']).default('landscape'),
+    image_urls: z.array(addressSchema).min(1).optional(),
+    remove_watermark: z.boolean().default(true),
+  }),
+});
+
+const failCodes: Record<Loss, string> = {
+  internal: 'GENERATION_FAILED',
+  moderation: 'CONTENT_VIOLATION',
+  image: 'INVALID_IMAGE_URL',
+};
 
 /** APIXO, by its page: an envelope whose `code` is the truth, failures inside `code: 200`, results as a JSON text. */
 export const apixo: Vendor = {
   paths: { submit: '/api/v1/generateTask/:model', look: '/api/v1/statusTask/:model' },
+  lookMethods: ['get'],
   newTaskId: () => `task_${randomUUID().replaceAll('-', '')}`,
   pricePerSecondMicros: 80_000,
   readSubmit,
-  promptOf: (body) => {
-    const { input } = body;
-    return isRecord(input) && typeof input.prompt === 'string' ? input.prompt : '';
-  },
-  taskIdOf: (query) => (typeof query.taskId === 'string' ? query.taskId : undefined),
+  promptOf: (body) => z.object({ input: z.object({ prompt: z.string() }) }).safeParse(body).data?.input.prompt ?? '',
+  taskOf: ({ query, path }) =>
+    typeof query.taskId === 'string' ? { id: query.taskId, upstreamModel: path.model } : undefined,
   refusals: {
-    invalid: { status: 400, message: 'Invalid parameters' },
-    moderation: { status: 400, message: 'CONTENT_VIOLATION' },
-    auth: { status: 401, message: 'Unauthorized' },
-    balance: { status: 400, message: 'Insufficient credits' },
-    model_gone: { status: 404, message: 'Model not found' },
+    invalid: invalid('Invalid parameters'),
+    moderation: invalid('CONTENT_VIOLATION'),
+    auth: { status: 401, code: 'unauthorized', message: 'Unauthorized' },
+    balance: invalid('Insufficient credits'),
+    model_gone: { status: 404, code: 'model_not_found', message: 'Model not found' },
   },
-  sendAccepted: (response, task) => void response.json({ code: 200, message: 'success', data: { taskId: task.id } }),
-  sendAcceptedWithoutId: (response) => void response.json({ code: 200, message: 'success', data: {} }),
-  sendStanding: (response, task, standing) => sendData(response, dataOf(task, standing)),
+  sendAccepted: (response, task) => void response.json(envelope({ taskId: task.id })),
+  sendAcceptedWithoutId: (response) => void response.json(envelope({})),
+  sendStanding: (response, task, standing) => void response.json(envelope(dataOf(task, standing))),
   sendUnknownStatus: (response, task) =>
-    sendData(response, { taskId: task.id, state: 'warming_up', createTime: task.createdAtMs }),
+    void response.json(envelope({ taskId: task.id, state: 'warming_up', createTime: task.createdAtMs })),
+  // The page does not say whether HTTP repeats the envelope's code; here it does.
   sendError: (response, { status, message }) =>
     void response.status(status).json({ code: status, message, data: null }),
+  // The page does not show a callback's body; this is what its status call answers.
+  callbackBody: (task, standing) => envelope(dataOf(task, standing)),
 };
 
-function readSubmit(body: Record<string, unknown>, path: Record<string, string>): ReadSubmit {
-  const refuse = (message: string): ReadSubmit => ({ refusal: { status: 400, message } });
-  const { request_type: requestType = 'async', callback_url: callbackUrl, provider = 'auto', input } = body;
-  if (path.model !== 'sora-2') return { refusal: { status: 404, message: 'Model not found' } };
-  if (requestType !== 'async' && requestType !== 'callback') return refuse('request_type must be async or callback');
-  if (requestType === 'callback' && typeof callbackUrl !== 'string') return refuse('callback_url is required');
-  if (!['auto', 'value', 'official'].includes(String(provider)))
-    return refuse('provider must be auto, value or official');
-  if (!isRecord(input)) return refuse('input is required');
-  const { mode, prompt, duration = 10, aspect_ratio: aspectRatio = 'landscape', image_urls: imageUrls } = input;
-  const operation = modes[String(mode)];
-  if (!operation) return refuse('input.mode must be text-to-video or image-to-video');
-  if (typeof prompt !== 'string' || prompt === '' || prompt.length > MAX_PROMPT_CHARACTERS)
-    return refuse('input.prompt must have 1 to 10000 characters');
-  if (duration !== 10 && duration !== 15) return refuse('input.duration must be 10 or 15');
-  const shape = shapes[String(aspectRatio)];
-  if (!shape) return refuse('input.aspect_ratio must be landscape or portrait');
-  if (operation === 'image_to_video' && !(Array.isArray(imageUrls) && imageUrls.length > 0))
-    return refuse('input.image_urls is required');
-  const [width, height] = shape;
-  return { wish: { operation, prompt, width, height, seconds: duration, upstreamModel: 'sora-2' } };
+function invalid(message: string): Refusal {
+  return { status: 400, code: 'invalid_request', message };
+}
+
+function readSubmit({ body, path }: SubmitCall): ReadSubmit {
+  if (path.model !== 'sora-2') return { refusal: apixo.refusals.model_gone };
+  const parsed = submitSchema.safeParse(body);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return { refusal: invalid(`Invalid parameters: ${issue?.path.join('.') || 'body'}: ${issue?.message}`) };
+  }
+  const { request_type: requestType, callback_url: callbackUrl, input } = parsed.data;
+  const { mode, prompt, duration: seconds, image_urls: imageUrls } = input;
+  const refuse = (message: string): ReadSubmit => ({ refusal: invalid(`Invalid parameters: ${message}`) });
+  if (requestType === 'callback' && !callbackUrl) return refuse('callback_url is required');
+  if (mode === 'image-to-video' && !imageUrls) return refuse('input.image_urls is required');
+  if (mode === 'text-to-video' && imageUrls) return refuse('input.image_urls is for image-to-video');
+
+  const [width, height] = shapes[input.aspect_ratio];
+  const wish = { operation: operations[mode], prompt, width, height, seconds, upstreamModel: path.model };
+  return {
+    wish: { ...wish, ...(imageUrls && { imageUrls }), ...(requestType === 'callback' && { callbackUrl }) },
+  };
 }
 
 function dataOf(task: Task, standing: Standing) {
-  const common = { taskId: task.id, createTime: task.createdAtMs };
-  const ended = { completeTime: task.doneAtMs, costTime: (task.doneAtMs ?? task.createdAtMs) - task.createdAtMs };
+  const { id: taskId, createdAtMs: createTime, doneAtMs = Date.now() } = task;
+  const ended = { createTime, completeTime: doneAtMs, costTime: doneAtMs - createTime };
   switch (standing.state) {
     case 'queued':
-      return { ...common, state: 'pending' };
+      return { taskId, state: 'pending', createTime };
     case 'processing':
-      return { ...common, state: 'processing' };
-    case 'done':
-      return {
-        ...common,
-        ...ended,
-        state: 'success',
-        resultJson: JSON.stringify({ resultUrls: standing.fileUrl ? [standing.fileUrl] : [] }),
-      };
-    case 'failed': {
-      const failCode = standing.reason === 'moderation' ? 'CONTENT_VIOLATION' : 'GENERATION_FAILED';
-      return { taskId: task.id, state: 'failed', failCode, failMsg: 'the task could not be finished' };
+      return { taskId, state: 'processing', createTime };
+    case 'done': {
+      const resultUrls = standing.fileUrl ? [standing.fileUrl] : [];
+      return { taskId, state: 'success', ...ended, resultJson: JSON.stringify({ resultUrls }) };
     }
+    case 'failed':
+      return { taskId, state: 'failed', ...ended, failCode: failCodes[standing.loss], failMsg: 'the task failed' };
   }
 }
 
-function sendData(response: Response, data: object): void {
-  response.json({ code: 200, message: 'success', data });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
+function envelope(data: object) {
+  return { code: 200, message: 'success', data };
 }

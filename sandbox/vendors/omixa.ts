@@ -1,33 +1,65 @@
 import { randomUUID } from 'node:crypto';
-import type { Response } from 'express';
+import { z } from 'zod';
+import { isInlineImage } from '../images.js';
 import type { Standing, Task } from '../tasks.js';
-import type { ReadSubmit, Vendor } from '../vendor.js';
+import type { ReadSubmit, Refusal, SubmitCall, Vendor } from '../vendor.js';
 
-const aliases = [
-  ['video_operation', 'task'],
-  ['duration_seconds', 'seconds'],
-  ['resolution', 'size'],
-  ['sample_count', 'n_variants'],
-  ['start_frame', 'first_frame', 'image', 'input_reference'],
-  ['last_frame', 'end_frame'],
-  ['source_video', 'source_video_id', 'video_id'],
-] as const;
-const plainFields = [
-  'model',
-  'prompt',
-  'aspect_ratio',
-  'negative_prompt',
-  'person_generation',
-  'generate_audio',
-  'enhance_prompt',
-  'seed',
-  'reference_images',
-  'wait_seconds',
-  'poll_interval_seconds',
-];
-const knownFields = new Set<string>([...aliases.flat(), ...plainFields]);
-const operations = ['text_to_video', 'image_to_video', 'extend', 'remix'];
-const sizes: Record<string, [number, number]> = {
+const DEFAULT_SECONDS = 8;
+const LONGEST_HINT_MS = 5_000;
+const SHORTEST_HINT_MS = 100;
+
+/** Fields with several names: the page does not say which wins, so both at once are refused. */
+const aliases = {
+  operation: ['video_operation', 'task'],
+  seconds: ['duration_seconds', 'seconds'],
+  size: ['resolution', 'size'],
+  variants: ['sample_count', 'n_variants'],
+  firstFrame: ['start_frame', 'first_frame', 'image', 'input_reference'],
+  lastFrame: ['last_frame', 'end_frame'],
+  source: ['source_video', 'source_video_id', 'video_id'],
+} as const;
+
+const operationSchema = z.enum(['text_to_video', 'image_to_video', 'extend', 'remix']).optional();
+const secondsSchema = z.number().min(1).max(30).optional();
+const sizeSchema = z.enum(['720p', '1080p', '1280x720', '720x1280', '1920x1080']).optional();
+const variantsSchema = z.int().min(1).max(4).optional();
+const imageSchema = z.string().refine(isInlineImage, { error: 'must be an image as a data URL' });
+const videoSchema = z.string().min(1).optional();
+
+const submitSchema = z.strictObject({
+  model: z.string(),
+  prompt: z.string().trim().min(1),
+  video_operation: operationSchema,
+  task: operationSchema,
+  duration_seconds: secondsSchema,
+  seconds: secondsSchema,
+  aspect_ratio: z.enum(['16:9', '9:16', '1:1']).optional(),
+  resolution: sizeSchema,
+  size: sizeSchema,
+  sample_count: variantsSchema,
+  n_variants: variantsSchema,
+  // The page calls these two Veo-style and asks that only what the model knows be sent.
+  negative_prompt: z.undefined({ error: 'is not supported by this model' }).optional(),
+  person_generation: z.undefined({ error: 'is not supported by this model' }).optional(),
+  generate_audio: z.boolean().optional(),
+  enhance_prompt: z.boolean().optional(),
+  seed: z.int().optional(),
+  start_frame: imageSchema.optional(),
+  first_frame: imageSchema.optional(),
+  image: imageSchema.optional(),
+  input_reference: imageSchema.optional(),
+  last_frame: imageSchema.optional(),
+  end_frame: imageSchema.optional(),
+  reference_images: z.array(imageSchema).optional(),
+  source_video: videoSchema,
+  source_video_id: videoSchema,
+  video_id: videoSchema,
+  wait_seconds: z.int().nonnegative().optional(),
+  poll_interval_seconds: z.int().nonnegative().optional(),
+});
+type Submit = z.infer<typeof submitSchema>;
+
+const pixels: Record<NonNullable<z.infer<typeof sizeSchema>>, readonly [number, number]> = {
   '720p': [1280, 720],
   '1080p': [1920, 1080],
   '1280x720': [1280, 720],
@@ -38,81 +70,116 @@ const sizes: Record<string, [number, number]> = {
 /** Omixa's gateway, by its page. What the page leaves open (the status call, errors) is answered as such gateways do. */
 export const omixa: Vendor = {
   paths: { submit: '/api/v1/videos/jobs', look: '/api/v1/videos/jobs/status' },
+  lookMethods: ['get', 'post'],
   newTaskId: () => `operations/${randomUUID()}`,
   pricePerSecondMicros: 100_000,
   readSubmit,
-  promptOf: (body) => (typeof body.prompt === 'string' ? body.prompt : ''),
-  taskIdOf: (query, body) => {
-    const id = query.operation ?? body.operation;
-    return typeof id === 'string' ? id : undefined;
+  promptOf: (body) => z.object({ prompt: z.string() }).safeParse(body).data?.prompt ?? '',
+  taskOf: ({ query, body }) => {
+    const asked = z.object({ operation: z.string() });
+    const id = (asked.safeParse(query).data ?? asked.safeParse(body).data)?.operation;
+    return id === undefined ? undefined : { id };
   },
   refusals: {
-    invalid: { status: 400, message: 'duration_seconds is outside the provider-safe range' },
-    moderation: { status: 400, message: 'content_policy_violation: the prompt was rejected by moderation' },
-    auth: { status: 401, message: 'invalid api key' },
-    balance: { status: 402, message: 'insufficient balance' },
-    model_gone: { status: 404, message: 'model not found or is disabled' },
+    invalid: invalid('duration_seconds is outside the provider-safe range'),
+    moderation: {
+      status: 400,
+      code: 'content_policy_violation',
+      message: 'content_policy_violation: the prompt was rejected by moderation',
+    },
+    auth: { status: 401, code: 'invalid_api_key', message: 'invalid api key' },
+    balance: { status: 402, code: 'insufficient_balance', message: 'insufficient balance' },
+    model_gone: { status: 404, code: 'model_not_found', message: 'model not found or is disabled' },
   },
-  sendAccepted: sendJob,
+  sendAccepted: (response, task, standing) => void response.json(bodyOf(task, standing)),
   sendAcceptedWithoutId: (response) =>
     void response.json({ provider: 'azure-foundry', model: 'sora', status: 'running', data: [] }),
-  sendStanding: sendJob,
+  sendStanding: (response, task, standing) => void response.json(bodyOf(task, standing)),
   sendUnknownStatus: (response, task) =>
-    void response.json({ ...bodyOf(task, { state: 'queued' }), status: 'warming_up' }),
-  sendError: (response, { status, message }) =>
-    void response.status(status).json({ error: { code: String(status), message } }),
+    void response.json({ ...commonOf(task), status: 'warming_up', poll_after_seconds: 5, data: [] }),
+  sendError: (response, { status, code, message }) =>
+    void response.status(status).json({ error: { code, message, type: 'error' } }),
 };
 
-function readSubmit(body: Record<string, unknown>): ReadSubmit {
-  const refuse = (message: string): ReadSubmit => ({ refusal: { status: 400, message } });
-  const unknown = Object.keys(body).find((field) => !knownFields.has(field));
-  if (unknown) return refuse(`unknown field ${unknown}`);
-  const twice = aliases.find((names) => names.filter((name) => name in body).length > 1);
-  if (twice) return refuse(`only one of ${twice.join(', ')} may be sent`);
-  const pick = (names: readonly string[]) => names.map((name) => body[name]).find((value) => value !== undefined);
-
-  const { prompt, model } = body;
-  if (model !== 'sora') return { refusal: { status: 404, message: `model ${String(model)} not found` } };
-  if (typeof prompt !== 'string' || prompt.trim() === '') return refuse('prompt is required');
-  const operation = pick(aliases[0]) ?? 'text_to_video';
-  if (typeof operation !== 'string' || !operations.includes(operation)) return refuse('video_operation is not known');
-  const seconds = pick(aliases[1]) ?? 8;
-  if (typeof seconds !== 'number' || seconds < 1 || seconds > 30)
-    return refuse('duration_seconds must be a number in 1-30');
-  const sizeWord = pick(aliases[2]) ?? '1280x720';
-  const size = typeof sizeWord === 'string' ? sizes[sizeWord] : undefined;
-  if (!size) return refuse('size is not supported');
-  const image = pick(aliases[4]);
-  if (operation === 'image_to_video' && image === undefined)
-    return refuse('start_frame is required for image_to_video');
-  if (typeof image === 'string' && !/^data:image\/(png|jpeg|webp);base64,/.test(image))
-    return refuse('start_frame must be a data URL');
-  if (['extend', 'remix'].includes(operation) && pick(aliases[6]) === undefined)
-    return refuse('source_video is required');
-  const [width, height] = size;
-  return { wish: { operation, prompt, width, height, seconds, upstreamModel: 'sora' } };
+function invalid(message: string): Refusal {
+  return { status: 400, code: 'invalid_request', message };
 }
 
-function sendJob(response: Response, task: Task, standing: Standing): void {
-  response.json(bodyOf(task, standing));
+function readSubmit({ body, hasTask }: SubmitCall): ReadSubmit {
+  const parsed = submitSchema.safeParse(body);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    return { refusal: invalid(`${issue?.path.join('.') || 'body'}: ${issue?.message}`) };
+  }
+  const asked = parsed.data;
+  const problem = problemOf(asked, hasTask);
+  if (problem) return { refusal: problem };
+
+  const operation = one(asked, aliases.operation) ?? 'text_to_video';
+  const [width, height] = shapeOf(asked);
+  const seconds = one(asked, aliases.seconds) ?? DEFAULT_SECONDS;
+  return { wish: { operation, prompt: asked.prompt, width, height, seconds, upstreamModel: 'sora' } };
+}
+
+function problemOf(asked: Submit, hasTask: (id: string) => boolean): Refusal | undefined {
+  if (asked.model !== 'sora')
+    return { status: 404, code: 'model_not_found', message: `model ${asked.model} not found` };
+  const twice = Object.values(aliases).find((names) => names.filter((name) => asked[name] !== undefined).length > 1);
+  if (twice) return invalid(`only one of ${twice.join(', ')} may be sent`);
+
+  const operation = one(asked, aliases.operation) ?? 'text_to_video';
+  if (operation === 'image_to_video' && !one(asked, aliases.firstFrame))
+    return invalid('start_frame: is required for image_to_video');
+  const source = one(asked, aliases.source);
+  const needsSource = operation === 'extend' || operation === 'remix';
+  if (needsSource && !source) return invalid(`source_video: is required for ${operation}`);
+  if (source && !source.startsWith('data:video/') && !hasTask(source)) return invalid('source_video: is not known');
+
+  const size = one(asked, aliases.size);
+  const { aspect_ratio: ratio } = asked;
+  if (size?.includes('x') && ratio) {
+    const [width, height] = pixels[size];
+    const isLandscape = width > height;
+    if (ratio !== (isLandscape ? '16:9' : '9:16')) return invalid('aspect_ratio: contradicts the size');
+  }
+  return undefined;
+}
+
+/** The value of a field under whichever of its names it was sent. */
+function one<Name extends keyof Submit>(asked: Submit, names: readonly Name[]): Submit[Name] | undefined {
+  return names.map((name) => asked[name]).find((value) => value !== undefined);
+}
+
+function shapeOf(asked: Submit): readonly [number, number] {
+  const [width, height] = pixels[one(asked, aliases.size) ?? '1280x720'];
+  if (asked.aspect_ratio === '1:1') return [height, height];
+  return asked.aspect_ratio === '9:16' && width > height ? [height, width] : [width, height];
+}
+
+function commonOf(task: Task) {
+  return { provider: 'azure-foundry', model: task.upstreamModel, operation: task.id };
 }
 
 function bodyOf(task: Task, standing: Standing) {
-  const common = { provider: 'azure-foundry', model: 'sora', operation: task.id, poll_after_seconds: 5 };
   switch (standing.state) {
     case 'queued':
-    case 'processing':
-      return { ...common, status: 'running', data: [] };
+    case 'processing': {
+      // The page's sample says 5; a task that will be ready sooner says so.
+      const { endsInMs = LONGEST_HINT_MS } = standing;
+      const hintMs = Math.min(Math.max(endsInMs, SHORTEST_HINT_MS), LONGEST_HINT_MS);
+      return { ...commonOf(task), status: 'running', poll_after_seconds: Math.ceil(hintMs / 100) / 10, data: [] };
+    }
     case 'done':
       return {
-        ...common,
+        ...commonOf(task),
         status: 'succeeded',
+        poll_after_seconds: 5,
         data: standing.fileUrl ? [{ url: standing.fileUrl, content_type: 'video/mp4' }] : [],
       };
     case 'failed': {
       const message =
-        standing.reason === 'moderation' ? 'content_policy_violation' : 'the upstream could not finish this job';
-      return { ...common, status: 'failed', data: [], error: { code: standing.reason, message } };
+        standing.loss === 'moderation' ? 'content_policy_violation' : 'the upstream could not finish this job';
+      return { ...commonOf(task), status: 'failed', data: [], error: { code: standing.loss, message } };
     }
   }
 }

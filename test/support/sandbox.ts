@@ -1,21 +1,21 @@
-type Entry = {
-  at: string;
-  account: string;
-  call: 'submit' | 'look' | 'download';
-  outcome: string;
-  taskId?: string;
-  prompt?: string;
-  billedMicros?: number;
-};
-type Filter = { account?: string; promptIncludes?: string; call?: Entry['call'] };
+import { join } from 'node:path';
+import { createMediaProcess } from '../../media/process.js';
+import { createLogger } from '../../runtime/logger.js';
+import { findProjectRoot } from '../../runtime/root.js';
+import { createSandbox, type SandboxSettings } from '../../sandbox/app.js';
+import type { Call, LedgerCounts, LedgerEntry } from '../../sandbox/ledger.js';
+
+type Filter = { account?: string; promptIncludes?: string; call?: Call };
 type Script = {
-  call: Entry['call'];
+  call: 'submit' | 'look' | 'download';
   fault: string;
   account?: string;
   promptIncludes?: string;
+  /** How often; once when left out, for ever when `null`. */
   times?: number | null;
   reason?: string;
   retryAfterSeconds?: number;
+  looks?: number | null;
   bytesPerSecond?: number;
   location?: string;
 };
@@ -28,18 +28,42 @@ export function sandboxControl(url: string) {
     if (!response.ok) throw new Error(`${method} ${path}: ${response.status} ${await response.text()}`);
     return response;
   };
+  const read = async ({ account, promptIncludes, call }: Filter) => {
+    const query = new URLSearchParams();
+    if (account) query.set('account', account);
+    if (promptIncludes) query.set('prompt_includes', promptIncludes);
+    if (call) query.set('call', call);
+    const response = await send('GET', `/_sandbox/ledger?${query.toString()}`);
+    return (await response.json()) as { data: LedgerEntry[]; counts: LedgerCounts };
+  };
 
   return {
-    async ledger({ account, promptIncludes, call }: Filter = {}): Promise<Entry[]> {
-      const query = new URLSearchParams();
-      if (account) query.set('account', account);
-      if (promptIncludes) query.set('prompt_includes', promptIncludes);
-      if (call) query.set('call', call);
-      const { data } = (await (await send('GET', `/_sandbox/ledger?${query.toString()}`)).json()) as { data: Entry[] };
-      return data;
-    },
+    ledger: async (filter: Filter = {}): Promise<LedgerEntry[]> => (await read(filter)).data,
+    counts: async (filter: Filter = {}): Promise<LedgerCounts> => (await read(filter)).counts,
     script: (script: Script) => send('POST', '/_sandbox/scripts', script),
     clear: () => send('DELETE', '/_sandbox/scripts'),
     speed: (speed: number) => send('POST', '/_sandbox/speed', { speed }),
+  };
+}
+
+/** A sandbox within this process, on a free port. Its clips are shared and kept between runs. It needs a build of `media/`. */
+export async function startSandbox(settings: Partial<Omit<SandboxSettings, 'media' | 'logger'>> = {}) {
+  const media = createMediaProcess({ maxConcurrent: 1 });
+  const sandbox = createSandbox({
+    media,
+    logger: createLogger('sandbox', 'silent'),
+    clipsDir: join(findProjectRoot(), '.reelay', 'clips'),
+    speed: 0,
+    sharesClips: true,
+    ...settings,
+  });
+  const url = await sandbox.listen({ port: 0 });
+  return {
+    url,
+    control: sandboxControl(url),
+    async close(): Promise<void> {
+      await sandbox.close();
+      await media.close();
+    },
   };
 }
