@@ -151,7 +151,8 @@ function afterLastLook(state: JobState, step: Step & { kind: 'lastLook' }, outco
 
 /** A cancel or the job's deadline. A step that owns a task, or may own one, is never skipped. */
 function interrupt(state: JobState, by: 'cancel' | 'deadline'): JobState {
-  if (state.interruptedBy) return state;
+  // A cancel also stops the late success that is fetched after the deadline; nothing comes after a cancel.
+  if (state.interruptedBy === 'cancel' || state.interruptedBy === by) return state;
   const interrupted = { ...state, interruptedBy: by };
   const { step } = state;
   switch (step.kind) {

@@ -143,6 +143,11 @@ describe('nextStep', () => {
     ],
     ['the deadline', [accepted, deadline, left, { kind: 'pending' }], 'failed: deadline_exceeded'],
     [
+      'a cancel stops even a late success',
+      [accepted, deadline, left, { kind: 'succeeded' }, cancel],
+      'cancelAtProvider#1@first because cancel',
+    ],
+    [
       'no new try after the deadline',
       [accepted, deadline, left, failed('PROVIDER_INTERNAL')],
       'failed: deadline_exceeded',

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
-import { notReady } from '../../activities/failure.js';
+import { notReady, tryAgain } from '../../activities/failure.js';
 import { jobState } from '../../workflows/messages.js';
 import { aPlan, aRoute } from '../support/plans.js';
 import { until } from '../support/temporal.js';
@@ -131,6 +131,25 @@ describe('videoJob', () => {
       lookOnce: async () => ({ kind: 'pending' }),
     });
     expect(await handle.result()).toEqual({ state: 'failed', errorCode: 'deadline_exceeded' });
+    expect(calls.slice(-3)).toEqual(['cancelTask', 'lookOnce', 'finishJob']);
+  });
+
+  it('obeys a cancel that comes while it fetches a late success', async () => {
+    let isDownloading = false;
+    const { handle, calls } = await world.start(aPlan({ routes: [aRoute()], timing: { deadlineMs: 700 } }), {
+      pollTask: async () => {
+        throw notReady('running', 50);
+      },
+      cancelTask: async () => ({ kind: 'left', providerCancel: 'unsupported' }),
+      lookOnce: async () => ({ kind: 'succeeded' }),
+      downloadResult: async () => {
+        isDownloading = true;
+        throw tryAgain('RESULT_INVALID', 'not yet');
+      },
+    });
+    await until(async () => isDownloading);
+    await handle.cancel();
+    expect(await handle.result()).toEqual({ state: 'canceled' });
     expect(calls.slice(-3)).toEqual(['cancelTask', 'lookOnce', 'finishJob']);
   });
 
