@@ -1,0 +1,53 @@
+import { MockActivityEnvironment } from '@temporalio/testing';
+import type { ActivityDeps } from '../../activities/deps.js';
+import { createLogger } from '../../runtime/logger.js';
+import { createArtifacts } from '../../store/artifacts.js';
+import { createAttempts } from '../../store/attempts.js';
+import type { Database } from '../../store/database.js';
+import { createSettlement } from '../../store/settlement.js';
+
+const unused = (name: string) => () => {
+  throw new Error(`${name} was not expected`);
+};
+
+/** Real rows; everything else is what the test gives, or must not be used. */
+export function activityDeps(database: Database, given: Partial<ActivityDeps>): ActivityDeps {
+  return {
+    attempts: createAttempts(database),
+    artifacts: createArtifacts(database),
+    settlement: createSettlement(database),
+    providers: { get: unused('a provider'), close: async () => {} },
+    store: {
+      create: unused('the store'),
+      read: unused('the store'),
+      stat: unused('the store'),
+      describe: unused('the store'),
+      remove: unused('the store'),
+      path: unused('the store'),
+      sweepTemporaryFiles: unused('the store'),
+    },
+    fetchGuarded: { get: unused('a fetch'), close: async () => {} },
+    media: { drawClip: unused('media'), probeVideo: unused('media'), close: async () => {} },
+    logger: createLogger('test', 'silent'),
+    paceOfLooks: async (intervalMs) => intervalMs,
+    limits: {
+      transfer: {
+        maxBytes: 1e9,
+        headersTimeoutMs: 5_000,
+        idleTimeoutMs: 5_000,
+        minimumRate: { bytes: 1, windowMs: 5_000 },
+      },
+      retentionDays: 30,
+    },
+    ...given,
+  };
+}
+
+/** Runs an activity as a worker would. */
+export function runActivity<Input, Result>(
+  activity: (deps: ActivityDeps, input: Input) => Promise<Result>,
+  deps: ActivityDeps,
+  input: Input,
+): Promise<Result> {
+  return new MockActivityEnvironment().run(() => activity(deps, input));
+}
