@@ -53,16 +53,19 @@ describe('the control of the sandbox', () => {
     sandbox = await startSandbox({ speed: 0.01 });
     const omixa = omixaCaller(sandbox.url);
     const { operation } = await omixa.submitted(omixaJob());
+    const unwatched = await omixa.submitted(omixaJob());
     const looked = async () => (await omixa.looked(operation)).status;
     const tasks = async () => (await bodyOf<{ data: object[] }>(fetch(`${sandbox.url}/_sandbox/tasks`))).data;
     expect(await looked()).toBe('running');
-    expect(await tasks()).toMatchObject([{ id: operation, state: 'queued', doneAtMs: null }]);
+    expect((await tasks())[0]).toMatchObject({ id: operation, state: 'queued', doneAtMs: null });
 
     await sandbox.control.speed(0);
     await until(async () => (await looked()) === 'succeeded', 20);
     await sandbox.control.speed(0.01);
     expect(await looked()).toBe('succeeded');
-    expect(await tasks()).toMatchObject([{ state: 'done', progress: 100, doneAtMs: expect.any(Number) }]);
+    // Nobody looked at this one while time was let go.
+    expect((await omixa.looked(unwatched.operation)).status).toBe('succeeded');
+    expect((await tasks())[0]).toMatchObject({ state: 'done', progress: 100, doneAtMs: expect.any(Number) });
   }, 30_000);
 
   it.each<[string, object]>([
