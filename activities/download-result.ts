@@ -4,6 +4,7 @@ import { type Download, downloadTo } from '../artifacts/download.js';
 import type { VideoFacts } from '../contract/artifact.js';
 import type { AttemptRef } from '../contract/plan.js';
 import type { ProviderTask, ResultFile } from '../contract/provider.js';
+import { MediaError } from '../media/media-error.js';
 import type { AttemptResult } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { tryAgain } from './failure.js';
@@ -63,15 +64,35 @@ async function storeVariant(
 
   const { stored } = download;
   const { jobId } = input;
-  const facts = await deps.media.probeVideo(deps.store.path(stored.key)).catch(() => undefined);
-  const misfit = facts ? misfitOf(facts, size) : 'the file cannot be read as a video';
-  if (!facts || misfit) {
+  const checked = await check(deps, { key: stored.key, size });
+  if ('detail' in checked) {
     await deps.store.remove(stored.key);
-    return { detail: misfit ?? 'the file cannot be read as a video', mayPass: false };
+    return checked;
   }
   const { retentionDays } = deps.limits;
-  await deps.artifacts.addVideo({ jobId, variant, stored, contentType: VIDEO_TYPE, facts, retentionDays });
+  await deps.artifacts.addVideo({ jobId, variant, stored, contentType: VIDEO_TYPE, facts: checked, retentionDays });
   return undefined;
+}
+
+type Stored = { key: string; size: AttemptResult['size'] };
+
+/**
+ * Whether the file is a video of the size asked for. A provider that promises only an orientation, or promises wrongly, must not
+ * change that. Trouble of our own is thrown, to be tried again.
+ */
+async function check({ media, store }: ActivityDeps, { key, size }: Stored): Promise<VideoFacts | Problem> {
+  try {
+    const facts = await media.probeVideo(store.path(key));
+    if (!size || (size.width === facts.width && size.height === facts.height)) return facts;
+    return {
+      detail: `the file is ${facts.width}x${facts.height}, asked for was ${size.width}x${size.height}`,
+      mayPass: false,
+    };
+  } catch (error) {
+    if (!(error instanceof MediaError) || error.reason === 'failed' || error.reason === 'closed') throw error;
+    // A file that ends whoever reads it gets a few tries, as it may have been the machine.
+    return { detail: error.message, mayPass: error.reason !== 'not_a_video' };
+  }
 }
 
 type Numbered = { file: ResultFile; variant: number };
@@ -97,10 +118,4 @@ async function freshFiles(
 ): Promise<ResultFile[]> {
   const look = await lookAndRecord(deps, { jobId, attempt, task, timeoutMs: lookTimeoutMs });
   return look.status === 'succeeded' ? look.files : [];
-}
-
-/** A provider that promises only an orientation, or promises wrongly, must not change what the caller asked for. */
-function misfitOf({ width, height }: VideoFacts, size: AttemptResult['size']): string | undefined {
-  if (!size || (size.width === width && size.height === height)) return undefined;
-  return `the file is ${width}x${height}, asked for was ${size.width}x${size.height}`;
 }

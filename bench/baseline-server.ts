@@ -30,7 +30,7 @@ app.post(
   createJsonBody({ maxBytes: 1_000_000 }),
   async (request: express.Request, response: express.Response) => {
     const id = randomUUID();
-    await database.transaction((run) => run(insert, [id, JSON.stringify(request.body)]));
+    await database.transaction((run) => run(insert, [id, JSON.stringify(request.body ?? {})]));
     response.status(202).json({ id });
   },
 );

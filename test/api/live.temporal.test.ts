@@ -7,7 +7,7 @@ import type { videoJob } from '../../workflows/video-job.js';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { aNewJob } from '../support/jobs.js';
 import { aPlan } from '../support/plans.js';
-import { until } from '../support/temporal.js';
+import { until } from '../support/until.js';
 import { startWorkflowWorld } from '../support/workflow-world.js';
 
 type Live = {

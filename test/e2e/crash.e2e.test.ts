@@ -6,7 +6,7 @@ import { type Stack, startStack } from '../../bench/support/stack.js';
 import { aRequest, createCaller, type JobAnswer } from '../support/caller.js';
 import { expectOneOfEverything, type World } from '../support/one-of-everything.js';
 import { sandboxControl } from '../support/sandbox.js';
-import { until } from '../support/temporal.js';
+import { until } from '../support/until.js';
 
 /** A process killed at each point of a job's life. The stack starts it again; the job ends once, with one file and one charge. */
 describe('a job outlives the death of', () => {

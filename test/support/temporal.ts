@@ -5,8 +5,6 @@ import { createLogger } from '../../runtime/logger.js';
 import { registerSearchAttributes } from '../../runtime/temporal.js';
 import { until } from './until.js';
 
-export { until };
-
 export function testSetting(name: string): string {
   const value = process.env[name];
   if (!value) throw new Error(`${name} is not set: run these tests with npm test`);

@@ -7,7 +7,7 @@ import { notReady } from '../../activities/failure.js';
 import { findProjectRoot } from '../../runtime/root.js';
 import { jobState } from '../../workflows/messages.js';
 import { aPlan } from '../support/plans.js';
-import { until } from '../support/temporal.js';
+import { until } from '../support/until.js';
 import { quietTemporal, type Script, startWorkflowWorld } from '../support/workflow-world.js';
 
 const root = findProjectRoot();

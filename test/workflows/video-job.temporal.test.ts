@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { notReady, tryAgain } from '../../activities/failure.js';
 import { jobState } from '../../workflows/messages.js';
 import { aPlan, aRoute } from '../support/plans.js';
-import { until } from '../support/temporal.js';
+import { until } from '../support/until.js';
 import { startWorkflowWorld } from '../support/workflow-world.js';
 
 describe('videoJob', () => {
