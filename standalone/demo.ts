@@ -27,6 +27,9 @@ const tell = (name: string, value: string) => process.stdout.write(`${pc.bold(na
 
 let isOwnStack = false;
 let stopStack = async () => {};
+// Whoever read our output may be gone; what we run is not theirs to take along.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 let isStopping = false;
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => {

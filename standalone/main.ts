@@ -11,6 +11,9 @@ const home = homeFolder(process.env);
 const say = (text: string) => process.stderr.write(`${pc.dim(new Date().toISOString())} ${text}\n`);
 const supervisor = createSupervisor({ home, environment: process.env, say });
 
+// Whoever read our output may be gone; what we run is not theirs to take along.
+for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {});
+
 let isStopping = false;
 for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
   process.on(signal, () => {
