@@ -1,9 +1,8 @@
-import { join } from 'node:path';
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { createActivities } from '../activities/index.js';
 import { mediaQueue, providerQueue, workflowQueue } from '../contract/queues.js';
 import type { Config } from '../runtime/config.js';
-import { findProjectRoot } from '../runtime/root.js';
+import { findWorkflowBundle } from './workflow-bundle.js';
 
 type Parts = {
   connection: NativeConnection;
@@ -31,7 +30,7 @@ export async function createWorkers({ connection, config, accounts, activities }
     Worker.create({
       ...common,
       taskQueue: workflowQueue,
-      workflowBundle: { codePath: join(findProjectRoot(), 'dist', 'workflow-bundle.js') },
+      workflowBundle: findWorkflowBundle(),
       activities: activities.job,
       // A killed worker's cached workflows go to another worker after this time; the default of 10 s would stall them.
       stickyQueueScheduleToStartTimeout: '1 second',

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Stack } from './stack.js';
 
 /** Runs `work` for each of `count`, `atOnce` at a time. */
@@ -34,4 +35,15 @@ export async function createJob({ apiUrl, apiKey }: Stack, request: object = qui
     throw new Error(`create answered ${response.status}: ${JSON.stringify(body)}`);
   }
   return String(body.id);
+}
+
+const LOOK_EVERY_MS = 100;
+
+export async function untilEnded({ apiUrl, apiKey }: Stack, id: string): Promise<void> {
+  const headers = { authorization: `Bearer ${apiKey}` };
+  for (;;) {
+    const response = await fetch(new URL(`/api/v1/videos/jobs/${id}`, apiUrl), { headers });
+    if (/"status":"(succeeded|failed|canceled)"/.test(await response.text())) return;
+    await pause(LOOK_EVERY_MS);
+  }
 }
