@@ -1,8 +1,8 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
 import { findProjectRoot } from './root.js';
+import { settingOf } from './setting.js';
 
 const milliseconds = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback);
@@ -59,7 +59,9 @@ export type Config = Omit<z.infer<typeof configSchema>, 'ARTIFACTS_URL' | 'CATAL
 
 /** Reads and checks the settings; throws one error that names every wrong one. */
 export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config {
-  const parsed = configSchema.safeParse(withFiles(environment));
+  const names = Object.keys(configSchema.shape);
+  const given = Object.fromEntries(names.map((name) => [name, settingOf(environment, name)]));
+  const parsed = configSchema.safeParse(given);
   if (!parsed.success) throw new Error(`The settings are not valid:\n${z.prettifyError(parsed.error)}`);
   const config = parsed.data;
   const root = findProjectRoot();
@@ -69,17 +71,4 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     CATALOGUE_FILE: config.CATALOGUE_FILE ?? join(root, 'config', 'catalogue.yaml'),
     PUBLIC_URL: config.PUBLIC_URL ?? `http://${config.API_HOST}:${config.API_PORT}`,
   };
-}
-
-/** Settings as the environment gives them, with `NAME` read from the file that `NAME_FILE` names; empty texts count as unset. */
-function withFiles(environment: NodeJS.ProcessEnv): Record<string, string> {
-  const settings: Record<string, string> = {};
-  for (const [name, value] of Object.entries(environment)) {
-    if (!value) continue;
-    if (name.endsWith('_FILE') && name !== 'CATALOGUE_FILE') {
-      const target = name.slice(0, -'_FILE'.length);
-      if (target in configSchema.shape) settings[target] = readFileSync(value, 'utf8').trim();
-    } else settings[name] ??= value;
-  }
-  return settings;
 }

@@ -1,6 +1,6 @@
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
+import { settingOf } from '../runtime/setting.js';
 import { keptSecret } from './state.js';
 
 /** The provider accounts of the embedded default, by the prefix of their variables and their path in the sandbox. */
@@ -9,12 +9,6 @@ const accounts = [
   { prefix: 'OMIXA_2', path: 'omixa-2' },
   { prefix: 'APIXO', path: 'apixo' },
 ];
-
-/** The value of a setting, given directly or by a file that `NAME_FILE` names. */
-export function settingOf(environment: NodeJS.ProcessEnv, name: string): string | undefined {
-  const file = environment[`${name}_FILE`];
-  return environment[name] || (file ? readFileSync(file, 'utf8').trim() : undefined);
-}
 
 const isOurs = (environment: NodeJS.ProcessEnv, prefix: string) =>
   !environment[`${prefix}_BASE_URL`] && !settingOf(environment, `${prefix}_API_KEY`);

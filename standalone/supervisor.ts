@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { settingOf } from '../runtime/setting.js';
 import { migrate } from '../store/migrate.js';
 import { developmentKey } from './development.js';
 import { startTemporal } from './engine.js';
@@ -11,7 +12,7 @@ import { createPorts } from './ports.js';
 import { FAST_SHUTDOWN, startPostgres } from './postgres.js';
 import type { Child } from './processes.js';
 import { temporalCli } from './releases.js';
-import { needsSandbox, serviceEnvironment, settingOf } from './service-environment.js';
+import { needsSandbox, serviceEnvironment } from './service-environment.js';
 import { startService, untilHealthy } from './services.js';
 import { readStackFile, removeStackFile, type StackFile, writeStackFile } from './stack-file.js';
 

@@ -9,6 +9,7 @@ import { readCatalogue } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
 import { createLogger } from '../runtime/logger.js';
 import { untilReachable } from '../runtime/patience.js';
+import { settingOf } from '../runtime/setting.js';
 import { closeOnSignal } from '../runtime/shutdown.js';
 import { createTemporalClient, registerSearchAttributes } from '../runtime/temporal.js';
 import { createArtifacts } from '../store/artifacts.js';
@@ -42,7 +43,7 @@ const attempts = createAttempts(database);
 const settlement = createSettlement(database);
 const providers = createProviders({
   catalogue,
-  credentials: (variable) => process.env[variable],
+  credentials: (variable) => settingOf(process.env, variable),
   allowHttp: config.ALLOW_HTTP_PROVIDERS,
 });
 const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });

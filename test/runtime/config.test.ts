@@ -1,0 +1,83 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { readCatalogue } from '../../runtime/catalogue.js';
+import { readConfig } from '../../runtime/config.js';
+
+const valid = { DATABASE_URL: 'postgres://user@127.0.0.1/reelay', LINK_SECRET: 'x'.repeat(32) };
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'reelay-config-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function aFile(name: string, text: string): string {
+  const path = join(folder, name);
+  writeFileSync(path, text);
+  return path;
+}
+
+describe('readConfig', () => {
+  it('fills in what is not set, and takes an empty text for unset', () => {
+    const config = readConfig({ ...valid, API_PORT: '' });
+    expect(config).toMatchObject({ API_PORT: 8080, PUBLIC_URL: 'http://127.0.0.1:8080', ALLOW_HTTP_PROVIDERS: false });
+    expect(config.ARTIFACTS_URL).toMatch(/^file:.*\.reelay\/artifacts$/);
+  });
+
+  it('names every wrong setting at once', () => {
+    const wrong = { LINK_SECRET: 'short', API_PORT: '70000', ALLOW_LOOPBACK_PORTS: '80,x', LOG_LEVEL: 'loud' };
+    const names = [...Object.keys(wrong), 'DATABASE_URL'];
+    for (const name of names) expect(() => readConfig(wrong)).toThrow(new RegExp(`at ${name}`));
+  });
+
+  it('reads a secret from the file that its name with _FILE gives', () => {
+    const LINK_SECRET_FILE = aFile('secret', `${'y'.repeat(40)}\n`);
+    expect(readConfig({ DATABASE_URL: valid.DATABASE_URL, LINK_SECRET_FILE }).LINK_SECRET).toBe('y'.repeat(40));
+  });
+
+  it('reads the ports that may be reached on this machine', () => {
+    expect(readConfig({ ...valid, ALLOW_LOOPBACK_PORTS: '8090,9000' }).ALLOW_LOOPBACK_PORTS).toEqual([8090, 9000]);
+  });
+});
+
+describe('readCatalogue', () => {
+  const model = `models:
+  sora:
+    priceMicrosPerSecond: 100000
+    minimumHoldMicros: 10000
+    defaultSeconds: 8
+    routes: [{ account: omixa, upstreamModel: sora, costMicrosPerSecond: 100000 }]
+`;
+  const accounts = (baseUrl: string) => `accounts:
+  omixa: { adapter: omixa, baseUrl: "${baseUrl}", credential: OMIXA_API_KEY }
+`;
+
+  const variable = (text: string) => `\${${text}}`;
+
+  it('fills addresses from the environment, or from their defaults', () => {
+    const file = aFile('catalogue.yaml', accounts(variable('OMIXA_BASE_URL:-https://omixa.cloud')) + model);
+    expect(readCatalogue(file, {}).accounts.omixa?.baseUrl).toBe('https://omixa.cloud');
+    const environment = { OMIXA_BASE_URL: 'https://other.example' };
+    expect(readCatalogue(file, environment).accounts.omixa?.baseUrl).toBe('https://other.example');
+  });
+
+  it('refuses a variable that is not set, naming it', () => {
+    const file = aFile('unset.yaml', accounts(variable('NOWHERE')) + model);
+    expect(() => readCatalogue(file, {})).toThrow('NOWHERE');
+  });
+
+  it('refuses a route to an account that is not there, naming it', () => {
+    const file = aFile(
+      'route.yaml',
+      accounts('https://omixa.cloud') + model.replace('account: omixa', 'account: nobody'),
+    );
+    expect(() => readCatalogue(file, {})).toThrow('no account is named nobody');
+  });
+
+  it('takes the one that comes with the project', () => {
+    const catalogue = readCatalogue('config/catalogue.yaml', {});
+    expect(catalogue.models.sora?.routes.map(({ account }) => account)).toEqual(['omixa', 'omixa-2', 'apixo']);
+  });
+});
