@@ -32,7 +32,15 @@ describe('npm start and npm run demo', () => {
   });
 
   function run(file: string, settings: Record<string, string> = {}) {
-    const env = { ...process.env, NODE_OPTIONS: '', REELAY_HOME: home, SANDBOX_SPEED: '0', ...anyPorts, ...settings };
+    const env = {
+      ...process.env,
+      NODE_OPTIONS: '',
+      NO_COLOR: '1',
+      REELAY_HOME: home,
+      SANDBOX_SPEED: '0',
+      ...anyPorts,
+      ...settings,
+    };
     const child = spawn(process.execPath, [join(findProjectRoot(), 'dist', 'standalone', file)], {
       env,
       stdio: ['ignore', 'pipe', 'pipe'],
