@@ -44,6 +44,16 @@ const inputsStatement = {
   text: `select * from artifacts where job_id = $1 and role = 'input'`,
 };
 
+const expiredStatement = {
+  name: 'expired_artifacts',
+  text: `select id, location from artifacts where expires_at < now() and deleted_at is null order by expires_at limit $1`,
+};
+
+const deletedStatement = {
+  name: 'mark_artifact_deleted',
+  text: 'update artifacts set deleted_at = now() where id = $1 and deleted_at is null',
+};
+
 /** A second run of the same download finds its row and changes nothing, so there is one row and one event. */
 const addVideoStatement = {
   name: 'add_video',
@@ -74,6 +84,13 @@ export function createArtifacts(database: Database) {
     videosOfAll: (jobIds: string[]) => run<ArtifactRow>(videosOfJobsStatement, [jobIds]),
 
     inputsOf: (jobId: string) => run<ArtifactRow>(inputsStatement, [jobId]),
+
+    /** Files whose time is over and that still lie in the store. */
+    expired: (limit: number) => run<{ id: string; location: string }>(expiredStatement, [limit]),
+
+    async markDeleted(id: string): Promise<void> {
+      await run(deletedStatement, [id]);
+    },
 
     async addVideo({ jobId, variant, stored, contentType, facts, retentionDays }: NewVideo): Promise<void> {
       await run(addVideoStatement, [

@@ -18,6 +18,7 @@ import { createDatabase } from '../store/database.js';
 import { createDispatchQueue } from '../store/dispatch-queue.js';
 import { migrate } from '../store/migrate.js';
 import { createSettlement } from '../store/settlement.js';
+import { createHousekeeping } from './housekeeping.js';
 import { createPaceOfLooks } from './pace.js';
 import { temporalLogger } from './temporal-logger.js';
 import { transferLimits } from './transfer-limits.js';
@@ -50,9 +51,11 @@ const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPB
 const media = createMediaProcess();
 const store = createDiskStore(config.ARTIFACTS_URL);
 
+const artifacts = createArtifacts(database);
+
 const activities = createActivities({
   attempts,
-  artifacts: createArtifacts(database),
+  artifacts,
   settlement,
   providers,
   store,
@@ -71,6 +74,13 @@ const dispatcher = createDispatcher({
   startsPerSecond: config.STARTS_PER_SECOND,
 });
 
+const housekeeping = createHousekeeping({
+  artifacts,
+  store,
+  logger,
+  temporaryFilesLiveMs: 2 * config.DOWNLOAD_TIMEOUT_MS,
+});
+
 let isClosing = false;
 const running = Promise.all(workers.map((worker) => worker.run()));
 running.catch((error: unknown) => {
@@ -79,12 +89,13 @@ running.catch((error: unknown) => {
   if (!isClosing) process.exit(1);
 });
 dispatcher.start();
+housekeeping.start();
 logger.info({ accounts: Object.keys(catalogue.accounts) }, 'worker is ready');
 process.send?.('ready');
 
 closeOnSignal(logger, async () => {
   isClosing = true;
-  await dispatcher.close();
+  await Promise.all([dispatcher.close(), housekeeping.close()]);
   for (const worker of workers) worker.shutdown();
   await running;
   await Promise.all([

@@ -1,0 +1,60 @@
+import { mkdir, mkdtemp, readdir, rm, utimes, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createDiskStore } from '../../artifacts/disk-store.js';
+import { newArtifactKey, storeBytes } from '../../artifacts/store.js';
+import { newId } from '../../runtime/ids.js';
+import { createLogger } from '../../runtime/logger.js';
+import { createArtifacts } from '../../store/artifacts.js';
+import type { Database } from '../../store/database.js';
+import { createHousekeeping } from '../../worker/housekeeping.js';
+import { aWorkspace, openTestDatabase } from '../support/store.js';
+
+const HOUR_MS = 3_600_000;
+
+describe('housekeeping', () => {
+  let database: Database;
+  let close: () => Promise<void>;
+  let folder: string;
+  beforeAll(async () => {
+    ({ database, close } = await openTestDatabase());
+    folder = await mkdtemp(join(tmpdir(), 'reelay-housekeeping-'));
+  });
+  afterAll(async () => {
+    await close();
+    await rm(folder, { recursive: true });
+  });
+
+  it('removes the files whose time is over and what dead processes left, and nothing else', async () => {
+    const { workspaceId } = await aWorkspace(database, { credits: 0 });
+    const store = createDiskStore(pathToFileURL(folder));
+    const artifacts = createArtifacts(database);
+    const anArtifact = async (expiresAt: Date) => {
+      const stored = await storeBytes(store, { key: newArtifactKey('png'), bytes: Buffer.from('bytes') });
+      const { key: location, bytes, sha256 } = stored;
+      const row = { id: newId('art'), workspace_id: workspaceId, role: 'input' as const, location, bytes, sha256 };
+      await database.queries
+        .insertInto('artifacts')
+        .values({ ...row, content_type: 'image/png', expires_at: expiresAt })
+        .execute();
+      return { id: row.id, location };
+    };
+    const over = await anArtifact(new Date(Date.now() - HOUR_MS));
+    const kept = await anArtifact(new Date(Date.now() + HOUR_MS));
+    await mkdir(join(folder, 'tmp'), { recursive: true });
+    const [old, young] = [join(folder, 'tmp', 'old.part'), join(folder, 'tmp', 'young.part')];
+    for (const path of [old, young]) await writeFile(path, 'half');
+    await utimes(old, new Date(Date.now() - 2 * HOUR_MS), new Date(Date.now() - 2 * HOUR_MS));
+
+    const logger = createLogger('test', 'silent');
+    await createHousekeeping({ artifacts, store, logger, temporaryFilesLiveMs: HOUR_MS }).tidy();
+
+    expect(await store.stat(over.location)).toBeUndefined();
+    expect(await store.stat(kept.location)).toBeDefined();
+    expect(await readdir(join(folder, 'tmp'))).toEqual(['young.part']);
+    const rows = await database.queries.selectFrom('artifacts').select(['id', 'deleted_at']).orderBy('id').execute();
+    expect(rows.filter(({ deleted_at }) => deleted_at !== null).map(({ id }) => id)).toEqual([over.id]);
+  });
+});
