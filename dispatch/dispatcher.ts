@@ -25,6 +25,8 @@ export type Dispatcher = {
 
 const LOOK_EVERY_MS = 1_000;
 const BATCH = 50;
+/** One call to Temporal; well below the time that a claim lives. */
+const CALL_MS = 5_000;
 
 /**
  * Makes Temporal agree with the rows: starts jobs that have no workflow yet and delivers cancels. It is the only thing that does,
@@ -33,6 +35,7 @@ const BATCH = 50;
 export function createDispatcher({ queue, settlement, client, logger, startsPerSecond }: Deps): Dispatcher {
   const bucket = createTokenBucket(startsPerSecond);
   const stopping = new AbortController();
+  const calls = new Set<AbortController>();
   let isWoken = false;
   let interruptPause = () => {};
   let running: Promise<void> = Promise.resolve();
@@ -47,6 +50,7 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
     },
     async close() {
       stopping.abort();
+      for (const call of calls) call.abort();
       interruptPause();
       await running;
     },
@@ -71,7 +75,7 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
     bucket.giveBack(tokens - jobs.length);
     if (jobs.length === 0) return false;
 
-    const results = await Promise.allSettled(jobs.map((job) => startWorkflow(client, job)));
+    const results = await Promise.allSettled(jobs.map((job) => soon(() => startWorkflow(client, job))));
     const idsOf = (status: PromiseSettledResult<unknown>['status']) =>
       jobs.filter((_, index) => results[index]?.status === status).map(({ id }) => id);
     const started = idsOf('fulfilled');
@@ -87,9 +91,28 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
     return false;
   }
 
+  /** A cancel that cannot be delivered now waits for the next round, and keeps no job from being started. */
   async function deliverCancels(): Promise<void> {
-    for (const { id, may_have_workflow } of await queue.cancelRequests()) {
-      await deliverCancel({ client, queue, settlement, jobId: id, mayHaveWorkflow: may_have_workflow });
+    for (const { id, may_have_workflow: mayHaveWorkflow } of await queue.cancelRequests()) {
+      try {
+        await soon(() => deliverCancel({ client, queue, settlement, jobId: id, mayHaveWorkflow }));
+      } catch (error) {
+        logger.warn({ err: error, jobId: id }, 'a cancel could not be delivered; it is tried again');
+        return;
+      }
+    }
+  }
+
+  /** The client would go on trying for minutes: a claim is given back long before it expires, and at once when we are told to stop. */
+  async function soon<Result>(work: () => Promise<Result>): Promise<Result> {
+    const { connection } = client;
+    // One for each call: the client never takes its listener off a signal.
+    const call = new AbortController();
+    calls.add(call);
+    try {
+      return await connection.withAbortSignal(call.signal, () => connection.withDeadline(Date.now() + CALL_MS, work));
+    } finally {
+      calls.delete(call);
     }
   }
 
