@@ -73,6 +73,8 @@ describe('one job on the whole stack', () => {
     expect(ended.links.temporal).toBe(`${stack.temporalUiUrl}/namespaces/default/workflows/${job.id}`);
 
     const handle = temporal.workflow.getHandle(job.id);
+    // The row ends first; the workflow closes a moment later.
+    await handle.result();
     const { searchAttributes, historyLength } = await handle.describe();
     expect(historyLength).toBeLessThanOrEqual(36);
     expect(searchAttributes).toMatchObject({
@@ -117,6 +119,7 @@ describe('one job on the whole stack', () => {
     const job = await world.caller.create(aRequest({ prompt }));
     const ended = await world.caller.untilEnded(job.id);
     const handle = temporal.workflow.getHandle(job.id);
+    await handle.result();
     const history = JSON.stringify(await handle.fetchHistory());
     const logs = join(stack.home, 'logs');
     const written = readdirSync(logs).map((file) => readFileSync(join(logs, file), 'utf8'));
