@@ -1,5 +1,5 @@
 import type { JobStateView } from './messages.js';
-import { type JobState, phaseOf, routeOf } from './next-step.js';
+import { attemptOf, type JobState, phaseOf, routeOf } from './next-step.js';
 
 type Facts = { state: JobState; story: readonly string[]; isCancelRequested: boolean };
 
@@ -9,7 +9,7 @@ export function describeJob({ state, story, isCancelRequested }: Facts): JobStat
   return {
     step: step.kind,
     phase: phaseOf(step),
-    attempt: 'attempt' in step ? step.attempt : 'live' in step ? step.live.attempt : 0,
+    attempt: attemptOf(step),
     provider: state.plan.routes[state.routeIndex]?.account ?? null,
     isCancelRequested,
     providerCancel: state.providerCancel,

@@ -176,7 +176,7 @@ type Failover = { errorCode: JobFailureCode; sameAccount: boolean; afterMs: numb
 function failover(state: JobState, { errorCode, sameAccount, afterMs }: Failover): JobState {
   if (state.interruptedBy) return end(state, 'deadline_exceeded');
   const { routes, limits } = state.plan;
-  const attempt = attemptsOf(state) + 1;
+  const attempt = attemptOf(state.step) + 1;
   if (attempt > limits.triesPerJob) return end(state, errorCode);
 
   const staysHere = sameAccount && state.triesOnRoute < limits.triesPerProvider;
@@ -207,8 +207,8 @@ function spentWith(state: JobState): number {
   return state.spentMicros + routeOf(state).costMicros;
 }
 
-/** The number of the attempt that the current step belongs to. */
-function attemptsOf({ step }: JobState): number {
+/** The number of the attempt that a step belongs to; 0 for the end. */
+export function attemptOf(step: Step): number {
   if ('attempt' in step) return step.attempt;
   return 'live' in step ? step.live.attempt : 0;
 }

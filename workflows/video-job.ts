@@ -54,7 +54,7 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
     activities.finish({ ending, providerCancel: state.providerCancel }),
   );
   upsertSearchAttributes([{ key: statusAttribute, value: settled.state }]);
-  story.push(`${settled.state}`);
+  story.push(settled.state);
   setCurrentDetails(storyOf(state, story));
   return ending;
 

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import { readdir } from 'node:fs/promises';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { type Stack, startStack } from '../../bench/support/stack.js';
@@ -183,7 +184,6 @@ describe('a job ends rightly when', () => {
   });
 
   it('leaves no temporary file behind', async () => {
-    const { readdir } = await import('node:fs/promises');
     expect(await readdir(`${stack.artifactsDir}/tmp`)).toEqual([]);
   });
 });
