@@ -3,6 +3,8 @@ import type { AspectRatio, Operation } from './generation.js';
 /** A width and height in pixels, with their aspect ratio. */
 export type Shape = { width: number; height: number; aspectRatio: AspectRatio };
 
+export type Duration = { kind: 'range'; min: number; max: number } | { kind: 'set'; values: readonly number[] };
+
 /**
  * What one model at one provider can do, as data: validation, price and routing are derived from it.
  * A route is a candidate only when everything asked for is here; nothing is changed silently.
@@ -10,7 +12,9 @@ export type Shape = { width: number; height: number; aspectRatio: AspectRatio };
 export type ModelAbilities = {
   operations: readonly Operation[];
   /** Seconds. `set` takes only the listed ones. */
-  duration: { kind: 'range'; min: number; max: number } | { kind: 'set'; values: readonly number[] };
+  duration: Duration;
+  /** Seconds that an extension may add, where they differ from `duration`. */
+  extendDuration?: Duration;
   /** Shapes that the model can be asked for. `promised`: `pixels`, or only the `orientation`. */
   geometry: { promised: 'pixels' | 'orientation'; shapes: readonly Shape[]; default: Shape };
   promptMaxCharacters: number;
@@ -28,6 +32,12 @@ export type ModelAbilities = {
     maxReferences: number;
     maxBytes: number;
     contentTypes: readonly string[];
+    /** `url`: the provider fetches images itself, so they need a public address; `bytes`: they travel within the request. */
+    form: 'bytes' | 'url';
+    /** `exact`: frames must have the very pixels of the video. */
+    framePixels: 'any' | 'exact';
+    /** Slots of which only one may be filled. */
+    exclusive?: readonly ('firstFrame' | 'lastFrame' | 'references')[];
   };
   /** When the provider's page says nothing about a task's state sooner, or asks not to be polled sooner. */
   polling: { firstLookMs: number; intervalMs: number };

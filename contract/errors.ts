@@ -16,6 +16,7 @@ export const errorCatalogue = {
   not_found: { status: 404, retry: 'never', fault: 'caller', title: 'Nothing is here' },
   method_not_allowed: { status: 405, retry: 'never', fault: 'caller', title: 'The address does not take this method' },
   content_not_ready: { status: 409, retry: 'backoff', fault: 'caller', title: 'The job has no file yet' },
+  job_not_finished: { status: 409, retry: 'backoff', fault: 'caller', title: 'The job has not ended' },
   idempotency_in_flight: {
     status: 409,
     retry: 'backoff',

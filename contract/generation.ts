@@ -4,7 +4,7 @@ import { z } from 'zod';
 export const operations = ['text_to_video', 'image_to_video', 'extend', 'remix'] as const;
 export type Operation = (typeof operations)[number];
 
-export const aspectRatios = ['16:9', '9:16', '1:1'] as const;
+export const aspectRatios = ['16:9', '9:16', '1:1', '7:4', '4:7'] as const;
 export type AspectRatio = (typeof aspectRatios)[number];
 
 /** True for text that PostgreSQL and UTF-8 can hold: no U+0000, no lone surrogate. */
@@ -19,6 +19,20 @@ export const callerTextSchema = z
 
 const artifactInputSchema = z.object({ artifactId: z.string() });
 
+/** The finished job that an extend or a remix goes on from, and its task at the provider that made it. */
+const sourceVideoSchema = z.object({
+  jobId: z.string(),
+  task: z.object({
+    account: z.string(),
+    upstreamModel: z.string(),
+    id: z.string(),
+    more: z.record(z.string(), z.string()).optional(),
+  }),
+  /** Its measured length. */
+  durationSeconds: z.number(),
+});
+export type SourceVideo = z.infer<typeof sourceVideoSchema>;
+
 /**
  * What a caller asked for in normal form, whichever dialect the words arrived in. Kept in the job's row.
  * `size` and `aspectRatio` are both set or both absent; absent means the provider's default shape.
@@ -28,7 +42,7 @@ export const generationRequestSchema = z.object({
   operation: z.enum(operations),
   prompt: z.string(),
   negativePrompt: z.string().optional(),
-  /** Seconds; fractions where the model takes them. */
+  /** Seconds to be made, fractions where the model takes them: of an extension only what is added, of a remix the length of its source. */
   durationSeconds: z.number(),
   size: z.object({ width: z.int(), height: z.int() }).optional(),
   aspectRatio: z.enum(aspectRatios).optional(),
@@ -41,6 +55,7 @@ export const generationRequestSchema = z.object({
     firstFrame: artifactInputSchema.optional(),
     lastFrame: artifactInputSchema.optional(),
     references: z.array(artifactInputSchema).default([]),
+    sourceVideo: sourceVideoSchema.optional(),
   }),
   /** Before the first look; ours only, never forwarded. */
   waitSeconds: z.number().optional(),
@@ -50,8 +65,11 @@ export const generationRequestSchema = z.object({
 });
 export type GenerationRequest = z.infer<typeof generationRequestSchema>;
 
-/** An input as an adapter sends it: the bytes, which the activity has read from the artifact store. */
-export type MediaInput = { contentType: string; bytes: Uint8Array };
+/**
+ * An input as an adapter sends it: the bytes, which the activity has read from the artifact store, and the signed address at which a
+ * provider can fetch them. There is no address where we have no public one; routes that need it are then no candidates.
+ */
+export type MediaInput = { contentType: string; bytes: Uint8Array; url?: string };
 
 /** One generation as an adapter receives it: the caller's request, with the model's name at the provider and the inputs' bytes. */
 export type Generation = Omit<
@@ -59,5 +77,10 @@ export type Generation = Omit<
   'model' | 'inputs' | 'waitSeconds' | 'pollIntervalSeconds' | 'deadlineSeconds'
 > & {
   upstreamModel: string;
-  inputs: { firstFrame?: MediaInput; lastFrame?: MediaInput; references: MediaInput[] };
+  inputs: {
+    firstFrame?: MediaInput;
+    lastFrame?: MediaInput;
+    references: MediaInput[];
+    sourceVideo?: Omit<SourceVideo, 'jobId'>;
+  };
 };

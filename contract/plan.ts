@@ -1,5 +1,9 @@
 import type { ProviderTask } from './provider.js';
 
+/** Who is asked first: the healthiest, the cheapest, or only those that offer the model of its maker. */
+export const routingPolicies = ['auto', 'value', 'official'] as const;
+export type RoutingPolicy = (typeof routingPolicies)[number];
+
 /** One candidate of a job, fixed when the job was accepted. Money is in micro-USD, times are in milliseconds. */
 export type Route = {
   account: string;

@@ -35,7 +35,15 @@ const models: Record<string, ModelAbilities> = {
       enhancePrompt: false,
       personGeneration: false,
     },
-    inputs: { firstFrame: false, lastFrame: false, maxReferences: 0, maxBytes: 0, contentTypes: [] },
+    inputs: {
+      firstFrame: false,
+      lastFrame: false,
+      maxReferences: 0,
+      maxBytes: 0,
+      contentTypes: [],
+      form: 'url',
+      framePixels: 'any',
+    },
     // The page: a clip takes three to six minutes; wait 180 s, then ask every 10 s.
     polling: { firstLookMs: 180_000, intervalMs: 10_000 },
     canCancel: false,

@@ -54,6 +54,8 @@ const models: Record<string, ModelAbilities> = {
       maxReferences: 1,
       maxBytes: 20 * 1024 * 1024,
       contentTypes: ['image/png', 'image/jpeg', 'image/webp'],
+      form: 'bytes',
+      framePixels: 'any',
     },
     polling: { firstLookMs: 5_000, intervalMs: 5_000 },
     canCancel: false,

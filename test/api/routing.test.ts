@@ -14,6 +14,7 @@ function aRoute(account: string, changes: Partial<ModelAbilities> = {}): PublicR
     upstreamModel: `${account}-model`,
     costMicrosPerSecond: 70_000,
     failoverOnModeration: false,
+    lifecycle: { status: 'active' },
     abilities: {
       operations: ['text_to_video'],
       duration: { kind: 'range', min: 1, max: 30 },
@@ -27,7 +28,15 @@ function aRoute(account: string, changes: Partial<ModelAbilities> = {}): PublicR
         enhancePrompt: false,
         personGeneration: false,
       },
-      inputs: { firstFrame: false, lastFrame: false, maxReferences: 0, maxBytes: 1_000, contentTypes: ['image/png'] },
+      inputs: {
+        firstFrame: false,
+        lastFrame: false,
+        maxReferences: 0,
+        maxBytes: 1_000,
+        contentTypes: ['image/png'],
+        form: 'bytes',
+        framePixels: 'any',
+      },
       polling: { firstLookMs: 5_000, intervalMs: 2_000 },
       canCancel: false,
       canReconcile: true,
@@ -161,6 +170,8 @@ describe('planJob', () => {
       maxReferences: 1,
       maxBytes: 1_000,
       contentTypes: ['image/png'],
+      form: 'bytes' as const,
+      framePixels: 'any' as const,
     };
     const model = aModel(aRoute('a', { operations: ['image_to_video'], inputs }));
     const withFrame = (firstFrame: typeof png) =>

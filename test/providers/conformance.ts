@@ -50,7 +50,7 @@ export const submitOptions = () => ({ signal: never(), attemptKey: 'job_1:1' });
 
 /** Opens one account of a vendor at an address, with the test's key. */
 export function openAccount(adapter: string, baseUrl: string, settings: Account['settings'] = {}) {
-  const account: Account = { adapter, baseUrl, credential: 'KEY', settings };
+  const account: Account = { adapter, baseUrl, credential: 'KEY', official: false, settings };
   const providers = createProviders({
     catalogue: { accounts: { account }, models: {} },
     credentials: () => API_KEY,

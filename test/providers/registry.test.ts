@@ -3,7 +3,14 @@ import type { Account } from '../../contract/catalogue.js';
 import { abilitiesOf, createProviders } from '../../providers/registry.js';
 
 function anAccount(given: Partial<Account> = {}): Account {
-  return { adapter: 'omixa', baseUrl: 'https://omixa.example', credential: 'OMIXA_KEY', settings: {}, ...given };
+  return {
+    adapter: 'omixa',
+    baseUrl: 'https://omixa.example',
+    credential: 'OMIXA_KEY',
+    official: false,
+    settings: {},
+    ...given,
+  };
 }
 
 function open(account: Account, { allowHttp = false, key = 'secret' } = {}) {

@@ -108,5 +108,9 @@ function sidesOf(aspectRatio: AspectRatio): readonly [number, number] {
       return [9, 16];
     case '1:1':
       return [1, 1];
+    case '7:4':
+      return [7, 4];
+    case '4:7':
+      return [4, 7];
   }
 }
