@@ -37,7 +37,7 @@ create table artifacts (
   constraint artifacts_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id) DEFERRABLE INITIALLY DEFERRED,
   constraint artifacts_location_key UNIQUE (location),
   constraint artifacts_pkey PRIMARY KEY (id),
-  constraint artifacts_role_check CHECK ((role = ANY (ARRAY['input'::text, 'video'::text]))),
+  constraint artifacts_role_check CHECK ((role = ANY (ARRAY['input'::text, 'video'::text, 'thumbnail'::text, 'spritesheet'::text]))),
   constraint artifacts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
 
@@ -120,6 +120,8 @@ create table jobs (
   dispatched_at timestamp with time zone,
   cancel_requested_at timestamp with time zone,
   cancel_delivered_at timestamp with time zone,
+  callback_url text,
+  deleted_at timestamp with time zone,
   constraint jobs_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys(id),
   constraint jobs_captured_micros_check CHECK ((captured_micros >= 0)),
   constraint jobs_check CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'canceled'::text])) = (finished_at IS NOT NULL))),
@@ -179,6 +181,18 @@ create table ledger_transfers (
 CREATE UNIQUE INDEX ledger_transfers_once ON public.ledger_transfers USING btree (job_id, kind, attempt) NULLS NOT DISTINCT WHERE (job_id IS NOT NULL);
 
 CREATE TRIGGER ledger_transfers_append_only BEFORE DELETE OR UPDATE ON public.ledger_transfers FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table provider_health (
+  account text not null,
+  upstream_model text not null default ''::text,
+  failures integer not null default 0,
+  window_started_at timestamp with time zone not null default now(),
+  open_until timestamp with time zone,
+  reason text,
+  updated_at timestamp with time zone not null default now(),
+  constraint provider_health_failures_check CHECK ((failures >= 0)),
+  constraint provider_health_pkey PRIMARY KEY (account, upstream_model)
+);
 
 create table settlements (
   job_id text not null,

@@ -36,6 +36,8 @@ export type JobsTable = {
   dispatched_at: Date | null;
   cancel_requested_at: Date | null;
   cancel_delivered_at: Date | null;
+  callback_url: string | null;
+  deleted_at: Date | null;
 };
 
 export type AttemptsTable = {
@@ -59,7 +61,7 @@ export type ArtifactsTable = {
   id: string;
   workspace_id: string;
   job_id: string | null;
-  role: 'input' | 'video';
+  role: 'input' | 'video' | 'thumbnail' | 'spritesheet';
   variant: number | null;
   location: string;
   bytes: number;
@@ -123,6 +125,16 @@ export type Tables = {
     attempt: number | null;
     reference: string | null;
     created_at: Timestamp;
+  };
+  provider_health: {
+    account: string;
+    /** Empty in the row that is about the whole account. */
+    upstream_model: Generated<string>;
+    failures: Generated<number>;
+    window_started_at: Timestamp;
+    open_until: Date | null;
+    reason: string | null;
+    updated_at: Timestamp;
   };
   settlements: {
     job_id: string;
