@@ -34,11 +34,14 @@ export function narrowPolling(
   return { firstLookMs: firstLookMs ?? polling.firstLookMs, intervalMs: lookIntervalMs ?? polling.intervalMs };
 }
 
-/** A task's id. Without one that can be kept, an answer is of no use; some gateways write it as a number. */
+/**
+ * A task's id. Without one that can be kept, an answer is of no use; some gateways write it as a number.
+ * Dots alone would name another path where the id is a part of one.
+ */
 export const taskIdSchema = z
   .union([z.string(), z.int()])
   .transform(String)
-  .refine((id) => id.trim() !== '' && id.length <= 500 && isStorableText(id));
+  .refine((id) => !/^[\s.]*$/.test(id) && id.length <= 500 && isStorableText(id));
 
 /** A vendor's status word in the form that is compared and kept. */
 export function statusWord(status: string | null | undefined): string {

@@ -3,7 +3,13 @@ import type { Providers } from '../../providers/registry.js';
 import { aGeneration, describeConformance, never, openAccount, readFixtures, submitOptions } from './conformance.js';
 import { answerWith, type ScriptedServer, startScriptedServer } from './scripted-server.js';
 
-describeConformance({ adapter: 'apixo', upstreamModel: 'sora-2' });
+describeConformance({
+  adapter: 'apixo',
+  upstreamModel: 'sora-2',
+  acceptance: (id) => ({ code: 200, message: 'success', data: { taskId: id } }),
+  lookPath: (id) => `/api/v1/statusTask/sora-2?${new URLSearchParams({ taskId: id }).toString()}`,
+  successWord: 'success',
+});
 
 const fixtures = readFixtures('apixo');
 const opened: { server?: ScriptedServer; providers?: Providers } = {};

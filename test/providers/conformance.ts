@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Account } from '../../contract/catalogue.js';
 import type { Generation } from '../../contract/generation.js';
 import type { ProviderTask } from '../../contract/provider.js';
-import { LookError, providerErrorClasses } from '../../contract/provider-errors.js';
+import { LookError, type ProviderErrorClass, providerErrorClasses } from '../../contract/provider-errors.js';
 import { createProviders, type Providers } from '../../providers/registry.js';
 import { answerWith, type Script, type ScriptedServer, startScriptedServer } from './scripted-server.js';
 
@@ -18,17 +18,17 @@ const fixtureNames = [
   'succeeded-without-file',
   'unknown-word',
   'failed',
-  'refused-by-moderation',
   'without-id',
 ] as const;
-export type Fixtures = Record<(typeof fixtureNames)[number], Record<string, unknown>>;
+type Answer = Record<string, unknown>;
+export type Fixtures = Record<(typeof fixtureNames)[number], Answer>;
+
+function readFixture(vendor: string, name: string): Answer {
+  return JSON.parse(readFileSync(new URL(`fixtures/${vendor}/${name}.json`, import.meta.url), 'utf8'));
+}
 
 export function readFixtures(vendor: string): Fixtures {
-  const entries = fixtureNames.map((name) => {
-    const text = readFileSync(new URL(`fixtures/${vendor}/${name}.json`, import.meta.url), 'utf8');
-    return [name, JSON.parse(text)] as const;
-  });
-  return Object.fromEntries(entries) as Fixtures;
+  return Object.fromEntries(fixtureNames.map((name) => [name, readFixture(vendor, name)])) as Fixtures;
 }
 
 export function aGeneration(given: Partial<Generation> = {}): Generation {
@@ -59,10 +59,45 @@ export function openAccount(adapter: string, baseUrl: string, settings: Account[
   return { providers, provider: providers.get('account') };
 }
 
+/** What differs by vendor in what every adapter must do. */
+type Conformance = {
+  adapter: string;
+  upstreamModel: string;
+  /** Settings without which an account of this vendor does not open, or that change what is checked here. */
+  settings?: Account['settings'];
+  /** What the model's abilities ask of a generation beyond `aGeneration`. */
+  generation?: Partial<Generation>;
+  /** How the key travels; as a bearer token unless the vendor has a header of its own. */
+  credentialHeaders?: (apiKey: string) => Record<string, string>;
+  acceptedStatus?: number;
+  /** The answer of an accepted submit in the vendor's shape, with this id. */
+  acceptance: (id: string) => unknown;
+  /** The path and query with which a look asks for a task. */
+  lookPath: (id: string) => string;
+  /** The vendor's word for success, lower-cased. */
+  successWord: string;
+  /** False for a vendor whose failures never tell moderation from a breakdown; else there is a fixture `refused-by-moderation`. */
+  tellsModeration?: boolean;
+  /** Answers to a submit, by the vendor's page, that say that nothing was created. */
+  refusals?: readonly (readonly [status: number, body: unknown, errorClass: ProviderErrorClass])[];
+};
+
 /** What every adapter must do, whatever its vendor's wire format. */
-export function describeConformance({ adapter, upstreamModel }: { adapter: string; upstreamModel: string }) {
+export function describeConformance({
+  adapter,
+  upstreamModel,
+  settings,
+  generation: given,
+  credentialHeaders = (apiKey) => ({ authorization: `Bearer ${apiKey}` }),
+  acceptedStatus = 200,
+  acceptance,
+  lookPath,
+  successWord,
+  tellsModeration = true,
+  refusals = [],
+}: Conformance) {
   const fixtures = readFixtures(adapter);
-  const generation = aGeneration({ upstreamModel });
+  const generation = aGeneration({ upstreamModel, ...given });
   const opened: { server?: ScriptedServer; providers?: Providers } = {};
 
   afterEach(async () => {
@@ -72,7 +107,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
 
   const serve = async (script: Script) => {
     const server = await startScriptedServer(script);
-    const { provider, providers } = openAccount(adapter, server.url);
+    const { provider, providers } = openAccount(adapter, server.url, settings);
     Object.assign(opened, { server, providers });
     const task: ProviderTask = { account: 'account', upstreamModel, id: 'task 1/ä?&' };
     return { server, provider, submit: () => provider.submit(generation, submitOptions()), task };
@@ -93,14 +128,19 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
   };
 
   describe(`${adapter}: submit`, () => {
-    it('is accepted with the id that the vendor gave, keeps the account and the model, and sends the key once', async () => {
-      const { submit, server } = await serve(answerWith(200, fixtures.submitted));
+    it('keeps the very id that the vendor gave', async () => {
+      const { submit } = await serve(answerWith(acceptedStatus, acceptance('task 1/ä?&')));
+      expect(await submit()).toMatchObject({ outcome: 'accepted', task: { id: 'task 1/ä?&' } });
+    });
+
+    it('is accepted, keeps the account and the model, and is sent once, with the key', async () => {
+      const { submit, server } = await serve(answerWith(acceptedStatus, fixtures.submitted));
 
       const submission = await submit();
 
       expect(submission).toMatchObject({ outcome: 'accepted', task: { account: 'account', upstreamModel } });
       expect(server.requests).toHaveLength(1);
-      expect(server.requests[0]).toMatchObject({ method: 'POST', headers: { authorization: `Bearer ${API_KEY}` } });
+      expect(server.requests[0]).toMatchObject({ method: 'POST', headers: credentialHeaders(API_KEY) });
     });
 
     it.each([400, 401, 402, 403, 404, 413, 422, 429])('is refused by a complete %d', async (status) => {
@@ -119,6 +159,13 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
       expect(await submit()).toMatchObject({ error: { class: errorClass } });
     });
 
+    for (const [status, body, errorClass] of refusals) {
+      it(`reads ${status} with ${JSON.stringify(body)} as ${errorClass}`, async () => {
+        const { submit } = await serve(answerWith(status, body));
+        expect(await submit()).toMatchObject({ outcome: 'refused', error: { class: errorClass } });
+      });
+    }
+
     it.each([301, 302, 307, 408, 409, 425, 500, 502, 503, 504])(
       'is unknown after %d, and follows nothing',
       async (status) => {
@@ -132,12 +179,10 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
     it.each<[string, Script]>([
       ['HTML with 200', answerWith(200, '<html>welcome</html>')],
       ['a redirect that looks like an acceptance', answerWith(302, fixtures.submitted, { location: '/x' })],
-      ['an answer without an id', answerWith(200, fixtures['without-id'])],
-      ['an empty id', answerWith(200, { operation: ' ', code: 200, data: { taskId: '' } })],
-      [
-        'an id that cannot be kept',
-        answerWith(200, { operation: 'a\u0000b', code: 200, data: { taskId: 'a\u0000b' } }),
-      ],
+      ['an answer without an id', answerWith(acceptedStatus, fixtures['without-id'])],
+      ['an empty id', answerWith(acceptedStatus, acceptance(' '))],
+      ['an id that cannot be kept', answerWith(acceptedStatus, acceptance('a\u0000b'))],
+      ['an id that leads to another path', answerWith(acceptedStatus, acceptance('..'))],
       ['an empty answer', answerWith(200, '')],
       ['a huge answer', answerWith(200, `{"pad":"${'x'.repeat(1_200_000)}"`)],
       ['a huge refusal', answerWith(400, `"${'x'.repeat(1_200_000)}"`)],
@@ -179,7 +224,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
     });
 
     it('is not sent when the name does not exist', async () => {
-      const { provider, providers } = openAccount(adapter, 'https://nowhere.invalid');
+      const { provider, providers } = openAccount(adapter, 'https://nowhere.invalid', settings);
       opened.providers = providers;
 
       expect(await provider.submit(generation, submitOptions())).toMatchObject({ outcome: 'not_sent' });
@@ -187,7 +232,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
 
     it('is not sent when TLS fails', async () => {
       const { server } = await serve(() => undefined);
-      const { provider, providers } = openAccount(adapter, server.url.replace('http:', 'https:'));
+      const { provider, providers } = openAccount(adapter, server.url.replace('http:', 'https:'), settings);
 
       expect(await provider.submit(generation, submitOptions())).toMatchObject({ outcome: 'not_sent' });
       expect(server.requests).toHaveLength(0);
@@ -198,7 +243,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
       const silent = createServer((socket) => socket.on('error', () => undefined)).listen(0, '127.0.0.1');
       await once(silent, 'listening');
       const { port } = silent.address() as AddressInfo;
-      const { provider, providers } = openAccount(adapter, `https://127.0.0.1:${port}`);
+      const { provider, providers } = openAccount(adapter, `https://127.0.0.1:${port}`, settings);
       const controller = new AbortController();
       const connected = once(silent, 'connection');
 
@@ -213,7 +258,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
     });
 
     it('is not sent later when it was given up while the connection was made', async () => {
-      const { provider, server, submit } = await serve(answerWith(200, fixtures.submitted));
+      const { provider, server, submit } = await serve(answerWith(acceptedStatus, fixtures.submitted));
       const controller = new AbortController();
 
       const submission = provider.submit(generation, { signal: controller.signal, attemptKey: 'job_1:1' });
@@ -226,7 +271,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
     });
 
     it('is not sent when it was given up beforehand', async () => {
-      const { provider, server } = await serve(answerWith(200, fixtures.submitted));
+      const { provider, server } = await serve(answerWith(acceptedStatus, fixtures.submitted));
 
       const submission = await provider.submit(generation, { signal: AbortSignal.abort(), attemptKey: 'job_1:1' });
 
@@ -236,7 +281,9 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
 
     it('takes a connection of its own, so that no idle one that the server closes can lose it', async () => {
       const { provider, submit, server, task } = await serve((response, request) =>
-        answerWith(200, request.method === 'GET' ? fixtures.running : fixtures.submitted)(response, request),
+        request.method === 'GET'
+          ? answerWith(200, fixtures.running)(response, request)
+          : answerWith(acceptedStatus, fixtures.submitted)(response, request),
       );
 
       await provider.look(task, { signal: never() });
@@ -253,7 +300,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
       const { provider, server, task } = await serve(answerWith(200, fixtures.running));
 
       expect(await provider.look(task, { signal: never() })).toMatchObject({ status: 'pending' });
-      expect(server.requests[0]?.path).toContain(new URLSearchParams({ id: task.id }).toString().slice('id='.length));
+      expect(server.requests[0]).toMatchObject({ path: lookPath(task.id), headers: credentialHeaders(API_KEY) });
     });
 
     it('says succeeded with the file', async () => {
@@ -263,7 +310,7 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
 
     it('takes success without a file as pending', async () => {
       const found = await look(answerWith(200, fixtures['succeeded-without-file']));
-      expect(found).toMatchObject({ status: 'pending', providerStatus: expect.stringMatching(/^succe/) });
+      expect(found).toMatchObject({ status: 'pending', providerStatus: successWord });
     });
 
     it('takes a word never seen as pending', async () => {
@@ -276,10 +323,34 @@ export function describeConformance({ adapter, upstreamModel }: { adapter: strin
       expect(found).toMatchObject({ status: 'failed', charged: 'unknown', error: { class: 'PROVIDER_INTERNAL' } });
     });
 
-    it('tells a moderation refusal from a breakdown', async () => {
-      const found = await look(answerWith(200, fixtures['refused-by-moderation']));
-      expect(found).toMatchObject({ status: 'failed', error: { class: 'CONTENT_REFUSED' } });
+    if (tellsModeration) {
+      it('tells a moderation refusal from a breakdown', async () => {
+        const found = await look(answerWith(200, readFixture(adapter, 'refused-by-moderation')));
+        expect(found).toMatchObject({ status: 'failed', error: { class: 'CONTENT_REFUSED' } });
+      });
+    }
+
+    it('fails when it is given up before the answer is complete', async () => {
+      const { provider, task, server } = await serve((response) => {
+        response.writeHead(200, { 'content-length': '99' }).write('{');
+      });
+      const controller = new AbortController();
+      const arrived = server.nextRequest();
+
+      const found = provider.look(task, { signal: controller.signal });
+      await arrived;
+      controller.abort();
+
+      await expect(found).rejects.toBeInstanceOf(LookError);
     });
+
+    it.each(['not found', 'Task task_1 does not exist'])(
+      'takes a 404 with %j for a task that is not found, and not for a model that is gone',
+      async (message) => {
+        const failure = await lookFailure(answerWith(404, { code: 404, message, error: message }));
+        expect(failure).toMatchObject({ class: 'NOT_FOUND' });
+      },
+    );
 
     it.each<[string, string, Script]>([
       ['AUTH', '401', answerWith(401, {})],

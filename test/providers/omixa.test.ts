@@ -4,7 +4,13 @@ import type { Providers } from '../../providers/registry.js';
 import { aGeneration, describeConformance, never, openAccount, readFixtures, submitOptions } from './conformance.js';
 import { answerWith, type ScriptedServer, startScriptedServer } from './scripted-server.js';
 
-describeConformance({ adapter: 'omixa', upstreamModel: 'sora' });
+describeConformance({
+  adapter: 'omixa',
+  upstreamModel: 'sora',
+  acceptance: (id) => ({ ...readFixtures('omixa').submitted, operation: id }),
+  lookPath: (id) => `/api/v1/videos/jobs/status?${new URLSearchParams({ operation: id }).toString()}`,
+  successWord: 'succeeded',
+});
 
 const fixtures = readFixtures('omixa');
 const opened: { server?: ScriptedServer; providers?: Providers } = {};
