@@ -28,17 +28,30 @@ export function holdFor(price: Price, seconds: number, variants: number): Micros
 /** Half a second: a file shorter than asked by more than this is charged by its measured length. */
 const TOLERATED_SHORTFALL_SECONDS = 0.5;
 
+/** The files of a job against what was asked for. Seconds. */
+export type Delivery = {
+  requestedSeconds: number;
+  measuredSeconds: readonly number[];
+  /** The length of an extension's source, with which each of its files begins; absent for everything else. */
+  sourceSeconds?: number;
+};
+
+/** What each file holds that is new: of an extension only what follows its source, and never more than was asked for. */
+export function deliveredSeconds({ requestedSeconds, measuredSeconds, sourceSeconds }: Delivery): number[] {
+  if (sourceSeconds === undefined) return [...measuredSeconds];
+  return measuredSeconds.map((measured) => Math.min(Math.max(measured - sourceSeconds, 0), requestedSeconds));
+}
+
 /**
- * What is charged for the files a job delivered, rounded down to a whole micro: for each, the seconds asked for, or the measured ones
- * where the file is shorter by more than half a second.
+ * What is charged for the files a job delivered, rounded down to a whole micro: for each, the seconds asked for, or the delivered ones
+ * where they are fewer by more than half a second.
  */
-export function captureFor(
-  priceMicrosPerSecond: Micros,
-  requestedSeconds: number,
-  measuredSeconds: readonly number[],
-): Micros {
-  const delivered = measuredSeconds.map((measured) =>
-    requestedSeconds - measured > TOLERATED_SHORTFALL_SECONDS ? measured : requestedSeconds,
+export function captureFor(priceMicrosPerSecond: Micros, delivery: Delivery): Micros {
+  const { requestedSeconds } = delivery;
+  const charged = deliveredSeconds(delivery).map((seconds) =>
+    requestedSeconds - seconds > TOLERATED_SHORTFALL_SECONDS ? seconds : requestedSeconds,
   );
-  return Math.floor(priceMicrosPerSecond * delivered.reduce((sum, seconds) => sum + seconds, 0));
+  const micros = priceMicrosPerSecond * charged.reduce((sum, seconds) => sum + seconds, 0);
+  // Differences of lengths fall a hair short in binary: 11.1 − 8 seconds at 100,000 would come to 309,999.
+  return Math.floor(Number(micros.toFixed(3)));
 }

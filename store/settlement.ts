@@ -1,5 +1,5 @@
 import type { JobFailureCode } from '../contract/errors.js';
-import { captureFor, type Micros } from '../contract/money.js';
+import { captureFor, type Delivery, deliveredSeconds, type Micros } from '../contract/money.js';
 import type { JobState, ProviderCancel } from '../contract/states.js';
 import type { Database } from './database.js';
 
@@ -22,6 +22,7 @@ type Facts = {
   price_micros_per_second: number;
   requested_seconds: number;
   measured_seconds: number[];
+  source_seconds: number | null;
   cancel_charge: 'none' | 'full';
   was_accepted: boolean;
 };
@@ -32,6 +33,8 @@ const factsStatement = {
       (jobs.request->>'durationSeconds')::double precision as requested_seconds, workspaces.cancel_charge,
       array(select coalesce(duration_seconds, 0) from artifacts where job_id = jobs.id and role = 'video' order by variant)
         as measured_seconds,
+      case when jobs.operation = 'extend'
+        then (jobs.request->'inputs'->'sourceVideo'->>'durationSeconds')::double precision end as source_seconds,
       exists (select from attempts where job_id = jobs.id and task is not null) as was_accepted
     from jobs join workspaces on workspaces.id = jobs.workspace_id where jobs.id = $1 for update of jobs`,
 };
@@ -83,10 +86,10 @@ export function createSettlement(database: Database) {
           return { state: facts.state, capturedMicros: facts.captured_micros ?? 0 };
         }
         const capturedMicros = captured(ending, facts);
-        const deliveredSeconds =
-          ending.state === 'succeeded' ? facts.measured_seconds.reduce((sum, seconds) => sum + seconds, 0) : 0;
+        const delivered = ending.state === 'succeeded' ? deliveredSeconds(deliveryOf(facts)) : [];
+        const seconds = delivered.reduce((sum, each) => sum + each, 0);
         const { jobId, state, errorCode, providerCancel } = ending;
-        const values = [jobId, state, errorCode ?? null, providerCancel, capturedMicros, deliveredSeconds];
+        const values = [jobId, state, errorCode ?? null, providerCancel, capturedMicros, seconds];
         await run(settleStatement, values);
         await run(providerCostsStatement, [jobId]);
         return { state, capturedMicros };
@@ -109,6 +112,13 @@ export function createSettlement(database: Database) {
 function captured(ending: Ending, facts: Facts): Micros {
   if (ending.state === 'failed') return 0;
   if (ending.state === 'canceled') return facts.cancel_charge === 'full' && facts.was_accepted ? facts.held_micros : 0;
-  const charge = captureFor(facts.price_micros_per_second, facts.requested_seconds, facts.measured_seconds);
-  return Math.min(charge, facts.held_micros);
+  return Math.min(captureFor(facts.price_micros_per_second, deliveryOf(facts)), facts.held_micros);
+}
+
+function deliveryOf({ requested_seconds, measured_seconds, source_seconds }: Facts): Delivery {
+  return {
+    requestedSeconds: requested_seconds,
+    measuredSeconds: measured_seconds,
+    sourceSeconds: source_seconds ?? undefined,
+  };
 }

@@ -3,7 +3,7 @@ import type { ProviderTask } from '../../contract/provider.js';
 import { createArtifacts } from '../../store/artifacts.js';
 import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
-import { createJobs } from '../../store/jobs.js';
+import { createJobs, type NewJob } from '../../store/jobs.js';
 import { createLedger } from '../../store/ledger.js';
 import { createSettlement } from '../../store/settlement.js';
 import { aNewJob } from '../support/jobs.js';
@@ -22,16 +22,17 @@ describe('a job and its money', () => {
   afterAll(() => close());
 
   const balanceOf = (workspaceId: string) => createLedger(database).balance(workspaceId);
-  async function aSubmittedJob(credits = 1) {
-    const owner = await aWorkspace(database, { credits });
-    const { job } = await createJobs(database).accept(aNewJob(owner));
+  async function aSubmittedJob(asked: Partial<NewJob['request']> = {}) {
+    const owner = await aWorkspace(database, { credits: 1 });
+    const newJob = aNewJob(owner);
+    const { job } = await createJobs(database).accept({ ...newJob, request: { ...newJob.request, ...asked } });
     const attempts = createAttempts(database);
     await attempts.intend({ jobId: job.id, attempt: 1, route: aRoute() });
     await attempts.recordSubmission({ jobId: job.id, attempt: 1, submission: { outcome: 'accepted', task } });
     return { ...owner, jobId: job.id, attempts };
   }
-  async function aStoredJob(durationSeconds: number) {
-    const job = await aSubmittedJob();
+  async function aStoredJob(durationSeconds: number, asked: Partial<NewJob['request']> = {}) {
+    const job = await aSubmittedJob(asked);
     await job.attempts.recordVerdict({
       jobId: job.jobId,
       attempt: 1,
@@ -110,6 +111,34 @@ describe('a job and its money', () => {
       'provider_cost 800000',
     ]);
     expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 275_000, heldMicros: 0 });
+  });
+
+  const from = (sourceSeconds: number) => ({
+    references: [],
+    sourceVideo: { jobId: 'job_source', task, durationSeconds: sourceSeconds },
+  });
+  const deliveredIn = async (jobId: string) => {
+    const settled = database.queries.selectFrom('settlements').select('delivered_seconds').where('job_id', '=', jobId);
+    return (await settled.executeTakeFirstOrThrow()).delivered_seconds;
+  };
+
+  it.each([
+    ['all that was asked', 20.25, 800_000, 8],
+    ['less than was asked', 15.25, 325_000, 3.25],
+    ['nothing', 12, 0, 0],
+  ])('charges an extension for what its file adds to its source: %s', async (_, measured, micros, seconds) => {
+    const { jobId, workspaceId } = await aStoredJob(measured, { operation: 'extend', inputs: from(12) });
+    const settled = await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
+    expect(settled.capturedMicros).toBe(micros);
+    expect(await deliveredIn(jobId)).toBe(seconds);
+    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 800_000 - micros, heldMicros: 0 });
+  });
+
+  it('charges a remix for its whole file, as long as its source', async () => {
+    const { jobId } = await aStoredJob(8, { operation: 'remix', inputs: from(8) });
+    const settled = await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
+    expect(settled.capturedMicros).toBe(800_000);
+    expect(await deliveredIn(jobId)).toBe(8);
   });
 
   it('settles once, whatever comes later and however many at once', async () => {
