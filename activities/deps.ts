@@ -19,5 +19,7 @@ export type ActivityDeps = {
   logger: Logger;
   /** The pause before the next look, stretched while very many jobs wait. */
   paceOfLooks: (intervalMs: number) => Promise<number>;
+  /** The signed public address of an input, for providers that fetch images themselves; `undefined` where we have no public address. */
+  inputAddress: ((artifactId: string) => string) | undefined;
   limits: { transfer: Omit<FetchLimits, 'deadlineMs'>; retentionDays: number };
 };

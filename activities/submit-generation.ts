@@ -1,5 +1,5 @@
 import { buffer } from 'node:stream/consumers';
-import type { Generation, GenerationRequest, MediaInput } from '../contract/generation.js';
+import type { Generation, GenerationRequest, MediaInput, SourceVideo } from '../contract/generation.js';
 import type { AttemptRef, Route } from '../contract/plan.js';
 import type { Submission, VideoProvider } from '../contract/provider.js';
 import type { AttemptRow, Intent } from '../store/attempts.js';
@@ -91,7 +91,7 @@ function outcomeOf(submission: Submission): SubmitOutcome {
 
 type GenerationParts = { jobId: string; request: GenerationRequest; route: Route };
 
-/** The request in the words of one route, with the bytes of its inputs. */
+/** The request in the words of one route, with the bytes of its inputs and the addresses at which they can be fetched. */
 async function generationFor(deps: ActivityDeps, { jobId, request, route }: GenerationParts): Promise<Generation> {
   const { model: _, inputs, waitSeconds: _w, pollIntervalSeconds: _p, deadlineSeconds: _d, ...asked } = request;
   const needsInputs = inputs.firstFrame || inputs.lastFrame || inputs.references.length > 0;
@@ -101,7 +101,8 @@ async function generationFor(deps: ActivityDeps, { jobId, request, route }: Gene
     if (!row) throw new Error(`input ${artifactId} of ${jobId} has no row`);
     const bytes = await deps.store.read(row.location);
     if (!bytes) throw new Error(`input ${artifactId} of ${jobId} has no file`);
-    return { contentType: row.content_type, bytes: await buffer(bytes) };
+    const url = deps.inputAddress?.(artifactId);
+    return { contentType: row.content_type, bytes: await buffer(bytes), ...(url && { url }) };
   };
   return {
     ...asked,
@@ -110,6 +111,12 @@ async function generationFor(deps: ActivityDeps, { jobId, request, route }: Gene
       ...(inputs.firstFrame && { firstFrame: await read(inputs.firstFrame) }),
       ...(inputs.lastFrame && { lastFrame: await read(inputs.lastFrame) }),
       references: await Promise.all(inputs.references.map(read)),
+      ...(inputs.sourceVideo && { sourceVideo: withoutJobId(inputs.sourceVideo) }),
     },
   };
+}
+
+/** Our own id of the source is nothing to the provider. */
+function withoutJobId({ task, durationSeconds }: SourceVideo): Generation['inputs']['sourceVideo'] {
+  return { task, durationSeconds };
 }

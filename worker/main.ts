@@ -63,6 +63,7 @@ const activities = createActivities({
   media,
   logger,
   paceOfLooks: createPaceOfLooks({ attempts, looksPerSecond: config.LOOKS_PER_SECOND }),
+  inputAddress: undefined,
   limits: { transfer: transferLimits(config.MAX_ARTIFACT_BYTES), retentionDays: config.ARTIFACT_RETENTION_DAYS },
 });
 const workers = await createWorkers({ connection, config, accounts: Object.keys(catalogue.accounts), activities });

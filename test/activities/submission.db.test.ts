@@ -1,9 +1,14 @@
+import { Readable } from 'node:stream';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { ActivityDeps } from '../../activities/deps.js';
 import { reconcileSubmission } from '../../activities/reconcile-submission.js';
 import { submitGeneration } from '../../activities/submit-generation.js';
+import type { Generation } from '../../contract/generation.js';
 import type { ProviderTask, Submission } from '../../contract/provider.js';
+import { newId } from '../../runtime/ids.js';
+import type { StoredInput } from '../../store/artifacts.js';
 import type { Database } from '../../store/database.js';
-import { createJobs } from '../../store/jobs.js';
+import { createJobs, type NewJob } from '../../store/jobs.js';
 import { activityDeps, runActivity } from '../support/activities.js';
 import { aNewJob } from '../support/jobs.js';
 import { aRoute } from '../support/plans.js';
@@ -21,11 +26,25 @@ beforeAll(async () => {
 });
 afterAll(() => close());
 
-async function aJob() {
+async function aJob({ asked = {}, inputs = [] }: { asked?: Partial<NewJob['request']>; inputs?: StoredInput[] } = {}) {
   const owner = await aWorkspace(database, { credits: 1 });
-  const { job } = await createJobs(database).accept(aNewJob(owner));
+  const newJob = aNewJob(owner, { inputs });
+  const { job } = await createJobs(database).accept({ ...newJob, request: { ...newJob.request, ...asked } });
   const stateOf = async () => createJobs(database).find({ id: job.id, workspaceId: owner.workspaceId });
   return { jobId: job.id, stateOf, workspaceId: owner.workspaceId };
+}
+function aStoredInput({ bytes }: { bytes: number }): StoredInput {
+  const id = newId('art');
+  return {
+    id,
+    location: `${id}.png`,
+    bytes,
+    sha256: 'ab',
+    content_type: 'image/png',
+    width: 1280,
+    height: 720,
+    expires_at: new Date(Date.now() + 60_000).toISOString(),
+  };
 }
 const submitInput = (jobId: string) => ({ jobId, attempt: 1, route, timeoutMs: 1_000 });
 
@@ -81,6 +100,73 @@ describe('submitGeneration', () => {
     expect(await runActivity(submitGeneration, shaky, submitInput(jobId))).toMatchObject({ kind: 'accepted' });
     expect(tries).toBe(3);
     expect(await deps.attempts.find({ jobId, attempt: 1 })).toMatchObject({ state: 'accepted', task });
+  });
+});
+
+describe('what submitGeneration hands to the provider', () => {
+  const bytes = Buffer.from('a picture');
+
+  async function aJobWithImages() {
+    const frame = aStoredInput({ bytes: bytes.length });
+    const reference = aStoredInput({ bytes: bytes.length });
+    const artifact = ({ id }: StoredInput) => ({ artifactId: id });
+    const inputs = { firstFrame: artifact(frame), references: [artifact(reference)] };
+    const { jobId } = await aJob({ asked: { operation: 'image_to_video', inputs }, inputs: [frame, reference] });
+    return { jobId, frame, reference };
+  }
+
+  /** Every location holds the same picture. */
+  function receiver(given: Partial<ActivityDeps> = {}) {
+    const received: Generation[] = [];
+    const { providers } = scriptedProvider({
+      submit: async (generation) => {
+        received.push(generation);
+        return accepted;
+      },
+    });
+    const deps = activityDeps(database, { providers });
+    const store = { ...deps.store, read: async () => Readable.from([bytes]) };
+    return { received, deps: { ...deps, store, ...given } };
+  }
+
+  it('is each image with its bytes and the address at which it can be fetched', async () => {
+    const { jobId, frame, reference } = await aJobWithImages();
+    const { received, deps } = receiver({ inputAddress: (id) => `https://reelay.example/inputs/${id}?sig=1` });
+    await runActivity(submitGeneration, deps, submitInput(jobId));
+    const image = ({ id }: StoredInput) => ({
+      contentType: 'image/png',
+      bytes,
+      url: `https://reelay.example/inputs/${id}?sig=1`,
+    });
+    expect(received[0]?.inputs).toEqual({ firstFrame: image(frame), references: [image(reference)] });
+  });
+
+  it('is an image without an address where there is none to give', async () => {
+    const { jobId } = await aJobWithImages();
+    const { received, deps } = receiver();
+    await runActivity(submitGeneration, deps, submitInput(jobId));
+    expect(received[0]?.inputs.firstFrame).toEqual({ contentType: 'image/png', bytes });
+    expect(received[0]?.inputs.firstFrame).not.toHaveProperty('url');
+  });
+
+  it('is the task and the length of a source video, and not the id of our own job', async () => {
+    const source = { task: { ...task, more: { region: 'eu' } }, durationSeconds: 8 };
+    const inputs = { references: [], sourceVideo: { jobId: 'job_source', ...source } };
+    const { jobId } = await aJob({ asked: { operation: 'extend', inputs } });
+    const { received, deps } = receiver();
+    await runActivity(submitGeneration, deps, submitInput(jobId));
+    expect(received[0]).toMatchObject({ operation: 'extend', upstreamModel: 'model-1' });
+    expect(received[0]?.inputs).toEqual({ references: [], sourceVideo: source });
+  });
+
+  it('is nothing when an address cannot be made: that is known not to have been sent', async () => {
+    const { jobId } = await aJobWithImages();
+    const inputAddress = () => {
+      throw new Error('no signing key');
+    };
+    const { received, deps } = receiver({ inputAddress });
+    expect(await runActivity(submitGeneration, deps, submitInput(jobId))).toMatchObject({ kind: 'not_sent' });
+    expect(received).toEqual([]);
   });
 });
 

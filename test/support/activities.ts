@@ -30,6 +30,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
     media: { drawClip: unused('media'), probeVideo: unused('media'), close: async () => {} },
     logger: createLogger('test', 'silent'),
     paceOfLooks: async (intervalMs) => intervalMs,
+    inputAddress: undefined,
     limits: {
       transfer: {
         maxBytes: 1e9,
