@@ -30,6 +30,9 @@ export function createFailureReader({
     ...(text ? { excerpt: redact.excerpt(text) } : {}),
   });
 
+  const classOfRefusal = (words: VendorWords, status: number): ProviderErrorClass =>
+    classify(words, status) ?? (isModelGone(words) ? 'MODEL_RETIRED' : classOfStatus(status));
+
   const ofAnswer = (answer: FailedAnswer, errorClass: (words: VendorWords) => ProviderErrorClass): ProviderFailure => {
     if (answer.kind === 'not_sent') return told({ class: 'NETWORK', message: answer.reason });
     const words = answer.text ? readWords(answer.text) : {};
@@ -44,19 +47,44 @@ export function createFailureReader({
     ofSubmit(answer: FailedAnswer): ProviderFailure {
       return ofAnswer(answer, (words) => {
         if (answer.kind !== 'refused') return 'OUTCOME_UNKNOWN';
-        return classify(words, answer.status) ?? classOfStatus(answer.status);
+        // Before there is a task, only the model can be what is gone.
+        if (answer.status === 404 && /no longer available/i.test(textOf(words))) return 'MODEL_RETIRED';
+        return classOfRefusal(words, answer.status);
       });
     },
 
     ofLook(answer: FailedAnswer): LookError {
       const failure = ofAnswer(answer, (words) => {
-        if (answer.kind === 'refused') return classify(words, answer.status) ?? classOfStatus(answer.status);
+        if (answer.kind === 'refused') return classOfRefusal(words, answer.status);
         if (answer.kind === 'not_sent' || answer.status === undefined) return 'NETWORK';
         return classOfStatus(answer.status);
       });
       return new LookError(failure);
     },
   };
+}
+
+/** Words that follow what is gone; at most a few stand between, so that a file which "a model could not find" is none. */
+const goneModel =
+  /\b(?:models?|deployments?|api|sora[\w.-]*)\b['"`]?:?(?: [^ ]{1,80}){0,3}? (?:not found|not exist|disabled|no longer (?:available|supported)|retired|discontinued|been (?:removed|shut down))\b|model[_-]not[_-]found|DeploymentNotFound/i;
+
+/** Whether the vendor says that it no longer has the model. No try with another prompt or at another time would do better. */
+export function isModelGone(words: VendorWords): boolean {
+  return goneModel.test(textOf(words));
+}
+
+/** For vendors whose pages list no codes: what gateways of this kind say. */
+export function classOfUsualWords(words: VendorWords): ProviderErrorClass | undefined {
+  const text = textOf(words);
+  if (/content[_ -]?(policy|violation|filter)|usage polic|moderation|safety|guardrail|flagged|nsfw/i.test(text))
+    return 'CONTENT_REFUSED';
+  if (/insufficient[_ ](balance|credits?|funds|quota)/i.test(text)) return 'BALANCE';
+  return isModelGone(words) ? 'MODEL_RETIRED' : undefined;
+}
+
+/** Long enough for any vendor's sentence; it bounds the work of the expressions. */
+function textOf({ code = '', message = '' }: VendorWords): string {
+  return `${code} ${message}`.slice(0, 1_000).replaceAll(/\s+/g, ' ');
 }
 
 /** What an HTTP status means where the vendor's page says nothing else. */

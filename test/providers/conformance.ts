@@ -159,6 +159,15 @@ export function describeConformance({
       expect(await submit()).toMatchObject({ error: { class: errorClass } });
     });
 
+    it.each([
+      [404, 'The model is no longer available'],
+      [400, "Model 'sora-video' not found or is disabled"],
+      [404, 'DeploymentNotFound'],
+    ])('reads %d with %j as the end of the model', async (status, message) => {
+      const { submit } = await serve(answerWith(status, { code: status, message, error: message }));
+      expect(await submit()).toMatchObject({ outcome: 'refused', error: { class: 'MODEL_RETIRED' } });
+    });
+
     for (const [status, body, errorClass] of refusals) {
       it(`reads ${status} with ${JSON.stringify(body)} as ${errorClass}`, async () => {
         const { submit } = await serve(answerWith(status, body));
