@@ -64,9 +64,17 @@ export function createFailureReader({
   };
 }
 
-/** Words that follow what is gone; at most a few stand between, so that a file which "a model could not find" is none. */
-const goneModel =
-  /\b(?:models?|deployments?|api|sora[\w.-]*)\b['"`]?:?(?: [^ ]{1,80}){0,3}? (?:not found|not exist|disabled|no longer (?:available|supported)|retired|discontinued|been (?:removed|shut down))\b|model[_-]not[_-]found|DeploymentNotFound/i;
+/** At most a few words stand between a model and its end, so that a file which "a model could not find" is none. */
+const goneModel = new RegExp(
+  [
+    /\b(?:models?|deployments?)\b['"`]?:?(?: [^ ]{1,80}){0,3}? (?:not found|not exist|disabled)\b/,
+    /\b(?:models?|deployments?|api(?! key)|sora(?:-2[\w.-]*)?)(?![\w-])['"`]?:?(?: [^ ]{1,80}){0,3}? (?:no longer (?:available|supported)|retired|discontinued|been (?:removed|shut down))\b/,
+    /model[_-]not[_-]found|DeploymentNotFound/,
+  ]
+    .map(({ source }) => source)
+    .join('|'),
+  'i',
+);
 
 /** Whether the vendor says that it no longer has the model. No try with another prompt or at another time would do better. */
 export function isModelGone(words: VendorWords): boolean {

@@ -24,6 +24,10 @@ describe('isModelGone', () => {
     'The model could not read the reference: the file was not found',
     'image_urls is disabled for this key',
     'The model is overloaded',
+    'The API key is disabled',
+    'API route not found',
+    'Task sora_12ab not found',
+    'The video sora-video_12ab is no longer available',
     '',
   ])('does not hear it in %j', (message) => {
     expect(isModelGone({ message })).toBe(false);
