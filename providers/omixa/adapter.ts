@@ -1,8 +1,7 @@
 import type { Look, ProviderTask, VideoProvider } from '../../contract/provider.js';
-import type { ProviderErrorClass } from '../../contract/provider-errors.js';
 import { type Adapter, type AdapterDeps, isUsableUrl, statusWord } from '../adapter.js';
 import { below } from '../base-url.js';
-import { createFailureReader, type VendorWords } from '../failure.js';
+import { classOfUsualWords, createFailureReader } from '../failure.js';
 import { omixaAbilities, readOmixaSettings } from './models.js';
 import { createdJob, type Job, jobRequest, lookedAtJob, readOmixaError, wordsOf } from './wire.js';
 
@@ -19,7 +18,7 @@ export const omixa: Adapter = { abilitiesOf: omixaAbilities, create: createOmixa
 function createOmixaProvider({ account, baseUrl, apiKey, settings, sendJson }: AdapterDeps): VideoProvider {
   const { statusMethod, statusParameter } = readOmixaSettings(settings);
   const headers = { authorization: `Bearer ${apiKey}` };
-  const failures = createFailureReader({ secrets: [apiKey], readWords: readOmixaError, classify: classOfWords });
+  const failures = createFailureReader({ secrets: [apiKey], readWords: readOmixaError, classify: classOfUsualWords });
 
   const statusRequest = (operation: string) => {
     const handle = { [statusParameter]: operation };
@@ -35,7 +34,7 @@ function createOmixaProvider({ account, baseUrl, apiKey, settings, sendJson }: A
     if (lostWords.has(word)) {
       const said = wordsOf(job);
       const error = failures.told({
-        class: classOfWords(said) ?? 'PROVIDER_INTERNAL',
+        class: classOfUsualWords(said) ?? 'PROVIDER_INTERNAL',
         ...said,
         text: JSON.stringify(job),
       });
@@ -79,12 +78,4 @@ function createOmixaProvider({ account, baseUrl, apiKey, settings, sendJson }: A
 function pollHint({ poll_after_seconds: seconds }: Job): { lookAgainInMs?: number } {
   if (typeof seconds !== 'number' || seconds < 0) return {};
   return { lookAgainInMs: Math.round(Math.min(seconds, LONGEST_HINT_SECONDS) * 1000) };
-}
-
-function classOfWords({ code = '', message = '' }: VendorWords): ProviderErrorClass | undefined {
-  const words = `${code} ${message}`.slice(0, 1_000);
-  if (/content[_ ]?(policy|violation|filter)|moderation|safety/i.test(words)) return 'CONTENT_REFUSED';
-  if (/insufficient[_ ](balance|credits?|funds|quota)/i.test(words)) return 'BALANCE';
-  if (/model[_ ]not[_ ]found|no longer available|is disabled|DeploymentNotFound/i.test(words)) return 'MODEL_RETIRED';
-  return undefined;
 }

@@ -32,7 +32,8 @@ const landscape = { width: 1280, height: 720, aspectRatio: '16:9' } as const;
 
 const models: Record<string, ModelAbilities> = {
   sora: {
-    operations: ['text_to_video', 'image_to_video'],
+    operations: ['text_to_video', 'image_to_video', 'extend', 'remix'],
+    // Of an extension, the seconds to add: the page gives the field no other limits there.
     duration: { kind: 'range', min: MIN_SECONDS, max: MAX_SECONDS },
     geometry: {
       promised: 'pixels',

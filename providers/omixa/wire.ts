@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { Generation, MediaInput } from '../../contract/generation.js';
+import type { Generation } from '../../contract/generation.js';
 import { taskIdSchema } from '../adapter.js';
+import { dataUrl } from '../data-url.js';
 import type { VendorWords } from '../failure.js';
 import { parseJson } from '../http.js';
 
@@ -46,25 +47,22 @@ export function wordsOf({ error, message }: z.infer<typeof errorBody>): VendorWo
   return { ...(said ? { message: said } : {}), ...(code ? { code } : {}) };
 }
 
-/** The body of a submit: each thing under one of its names, and only what was asked for. */
+/** The body of a submit: each thing under one of its names, and only what was asked for. A remix is as long and as large as its source. */
 export function jobRequest(generation: Generation): Record<string, unknown> {
-  const { size, inputs } = generation;
+  const { operation, size, inputs } = generation;
+  const isRemix = operation === 'remix';
   return {
     model: generation.upstreamModel,
     prompt: generation.prompt,
-    video_operation: generation.operation,
-    duration_seconds: generation.durationSeconds,
-    size: size && `${size.width}x${size.height}`,
+    video_operation: operation,
+    duration_seconds: isRemix ? undefined : generation.durationSeconds,
+    size: size && !isRemix ? `${size.width}x${size.height}` : undefined,
     seed: generation.seed,
     generate_audio: generation.generateAudio,
     enhance_prompt: generation.enhancePrompt,
     start_frame: inputs.firstFrame && dataUrl(inputs.firstFrame),
     last_frame: inputs.lastFrame && dataUrl(inputs.lastFrame),
     reference_images: inputs.references.length > 0 ? inputs.references.map(dataUrl) : undefined,
+    source_video: inputs.sourceVideo?.task.id,
   };
-}
-
-function dataUrl({ contentType, bytes }: MediaInput): string {
-  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return `data:${contentType};base64,${view.toString('base64')}`;
 }

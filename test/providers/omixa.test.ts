@@ -58,6 +58,33 @@ describe('omixa: what a submit sends', () => {
     });
   });
 
+  const sourceVideo = {
+    task: { account: 'account', upstreamModel: 'sora', id: 'azure_video_jobs/task_01HZX' },
+    durationSeconds: 8.04,
+  };
+
+  it('names the task to extend under one name, with the seconds to add', async () => {
+    const inputs = { references: [], sourceVideo };
+    expect(await sentBody(aGeneration({ operation: 'extend', durationSeconds: 4, inputs }))).toEqual({
+      model: 'sora',
+      prompt: 'A paper boat on a stream',
+      video_operation: 'extend',
+      duration_seconds: 4,
+      size: '1280x720',
+      source_video: 'azure_video_jobs/task_01HZX',
+    });
+  });
+
+  it('names the task to remix, and leaves length and size to it', async () => {
+    const inputs = { references: [], sourceVideo };
+    expect(await sentBody(aGeneration({ operation: 'remix', durationSeconds: 8.04, inputs }))).toEqual({
+      model: 'sora',
+      prompt: 'A paper boat on a stream',
+      video_operation: 'remix',
+      source_video: 'azure_video_jobs/task_01HZX',
+    });
+  });
+
   it('keeps the path of the base address in front', async () => {
     const { server, provider } = await serve(fixtures.submitted, { path: '/omixa/' });
     await provider.submit(aGeneration(), submitOptions());
@@ -88,6 +115,7 @@ describe('omixa: answers', () => {
     [{ error: { type: 'moderation_blocked' } }, 'CONTENT_REFUSED'],
     [{ message: 'Insufficient balance' }, 'BALANCE'],
     [{ error: { code: 'DeploymentNotFound', message: 'gone' } }, 'MODEL_RETIRED'],
+    [{ error: 'The model sora is no longer available' }, 'MODEL_RETIRED'],
     [{ error: { message: 'duration_seconds must be 4, 8 or 12' } }, 'INPUT_INVALID'],
     ['not even JSON', 'INPUT_INVALID'],
   ])('reads the refusal %j as %s', async (body, errorClass) => {
