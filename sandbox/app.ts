@@ -1,10 +1,9 @@
 import { createServer } from 'node:http';
-import express, { type ErrorRequestHandler, type Request, Router } from 'express';
+import express, { type ErrorRequestHandler, type Request } from 'express';
 import { z } from 'zod';
 import type { MediaProcess } from '../media/process.js';
 import type { Logger } from '../runtime/logger.js';
 import { createCallbacks } from './callbacks.js';
-import { createCalls } from './calls.js';
 import { createClips } from './clips.js';
 import { createControl } from './control.js';
 import { createFiles } from './files.js';
@@ -13,12 +12,19 @@ import { createLedger } from './ledger.js';
 import { createScripts } from './scripts.js';
 import { createTasks } from './tasks.js';
 import { commonRefusals, type Vendor } from './vendor.js';
+import { createVendorRouter } from './vendor-router.js';
 import { apixo } from './vendors/apixo.js';
+import { globalaiopc } from './vendors/globalaiopc.js';
 import { omixa } from './vendors/omixa.js';
+import { openai } from './vendors/openai.js';
+import { pixazo } from './vendors/pixazo.js';
 
 const vendors: ReadonlyMap<string, Vendor> = new Map([
   ['omixa', omixa],
   ['apixo', apixo],
+  ['pixazo', pixazo],
+  ['globalaiopc', globalaiopc],
+  ['openai', openai],
 ]);
 const MAX_BODY = '64mb';
 const KEEP_ALIVE_MS = 60_000;
@@ -34,8 +40,8 @@ export type SandboxSettings = {
 };
 
 /**
- * Stands in for the vendors over real HTTP. An account is a prefix of the path: `/omixa`, `/omixa-2`, `/apixo`; each further
- * `-<number>` is another account of that vendor.
+ * Stands in for the vendors over real HTTP. An account is a prefix of the path: `/omixa`, `/omixa-2`, `/apixo`, `/pixazo`, `/globalaiopc`,
+ * `/openai`; each further `-<number>` is another account of that vendor.
  */
 export function createSandbox(settings: SandboxSettings) {
   const { media, logger, clipsDir, speed, sharesClips = false, hasEtags = true } = settings;
@@ -51,14 +57,9 @@ export function createSandbox(settings: SandboxSettings) {
   app.disable('etag');
   app.use(express.json({ limit: MAX_BODY }));
   app.use('/_sandbox', createControl({ tasks, scripts, ledger }));
-  const serveFile = createFiles({ tasks, scripts, ledger, hasEtags });
+  const files = createFiles({ tasks, scripts, ledger, hasEtags });
   for (const vendor of vendors.values()) {
-    const { submit, look, other } = createCalls({ vendor, tasks, scripts, ledger, callbacks });
-    const router = Router({ mergeParams: true });
-    router.post(vendor.paths.submit, submit);
-    for (const method of vendor.lookMethods) router[method](vendor.paths.look, look);
-    router.get('/files/:file', serveFile);
-    router.use(other);
+    const router = createVendorRouter({ vendor, tasks, scripts, ledger, callbacks, files });
     app.use('/:account', (request, response, next) => {
       if (vendorOf(request) === vendor) router(request, response, next);
       else next();
@@ -98,7 +99,7 @@ const refuse: ErrorRequestHandler = (error: unknown, request, response, next) =>
   const vendor = vendors.get((request.path.split('/')[1] ?? '').replace(/-\d+$/, ''));
   const isUnreadable = error instanceof SyntaxError;
   if (response.headersSent) next(error);
-  else if (vendor) vendor.sendError(response, isUnreadable ? commonRefusals.notJson : commonRefusals.internal);
+  else if (vendor) vendor.sendError(response, isUnreadable ? commonRefusals.unreadable : commonRefusals.internal);
   else if (error instanceof z.ZodError) response.status(400).json({ error: z.prettifyError(error) });
   else if (isUnreadable) response.status(400).json({ error: 'the body is not JSON' });
   else next(error);

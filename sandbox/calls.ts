@@ -1,5 +1,8 @@
 import type { Request, Response } from 'express';
 import type { Callbacks } from './callbacks.js';
+import { hasCredential } from './credential.js';
+import { playFault, sendGarbage, sendRateLimit } from './faults.js';
+import { filesOf } from './forms.js';
 import type { Call, Ledger } from './ledger.js';
 import type { ScriptOf, Scripts } from './scripts.js';
 import type { Fate, Task, Tasks } from './tasks.js';
@@ -7,17 +10,17 @@ import { commonRefusals, type Refusal, type Vendor } from './vendor.js';
 
 type Deps = { vendor: Vendor; tasks: Tasks; scripts: Scripts; ledger: Ledger; callbacks: Callbacks };
 type SubmitScript = ScriptOf<'submit'>;
+type ReadSubmit = Vendor['submits'][number]['read'];
+type TaskOf = Vendor['looks'][number]['taskOf'];
 
-const GARBAGE = '<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>';
-
-/** The calls of a vendor as it documents them, with the faults that were planned for them. */
+/** The calls that every vendor documents, with the faults that were planned for them. */
 export function createCalls({ vendor, tasks, scripts, ledger, callbacks }: Deps) {
   return {
-    submit: async (request: Request, response: Response) => {
+    submit: (read: ReadSubmit) => async (request: Request, response: Response) => {
       const account = String(request.params.account);
       const body: unknown = request.body;
       const prompt = vendor.promptOf(body);
-      const isKnown = hasCredential(request);
+      const isKnown = hasCredential(request, vendor);
       const script = isKnown ? scripts.take('submit', { account, prompt }) : undefined;
       const note = (outcome: string, task?: Task) =>
         ledger.add({
@@ -39,7 +42,7 @@ export function createCalls({ vendor, tasks, scripts, ledger, callbacks }: Deps)
           return refuse(vendor.refusals[script.reason]);
         case 'rate_limit':
           note('rate_limited');
-          return sendRateLimit(vendor, response, script.retryAfterSeconds);
+          return sendRateLimit({ vendor, response, retryAfterSeconds: script.retryAfterSeconds });
         case 'server_error':
           note('server_error');
           return vendor.sendError(response, commonRefusals.internal);
@@ -50,59 +53,51 @@ export function createCalls({ vendor, tasks, scripts, ledger, callbacks }: Deps)
           return void request.socket.destroy();
         case 'garbage':
           note('garbage');
-          return void response.type('html').send(GARBAGE);
+          return sendGarbage(response);
         default:
       }
 
-      const path = pathOf(request);
-      const hasTask = (id: string) => tasks.find(account, id) !== undefined;
-      const read = vendor.readSubmit({ body, path, hasTask });
-      if ('refusal' in read) return refuse(read.refusal);
-      const task = tasks.create({ wish: read.wish, account, id: vendor.newTaskId(), fate: fateOf(script) });
+      const asked = await read({
+        body,
+        path: pathOf(request),
+        header: (name) => request.get(name),
+        files: filesOf(request),
+        find: (id) => tasks.known(account, id),
+      });
+      if ('refusal' in asked) return refuse(asked.refusal);
+      const task = tasks.create({ wish: asked.wish, account, id: vendor.newTaskId(), fate: fateOf(script) });
       // Written before the answer: it exists and is billed, whatever the caller hears of it.
       note('accepted', task);
       void callbacks.watch(vendor, task);
       if (script?.fault === 'accept_then_drop') return void request.socket.destroy();
       if (script?.fault === 'accept_then_hang') return;
-      if (script?.fault === 'accept_without_id') return vendor.sendAcceptedWithoutId(response);
+      if (script?.fault === 'accept_without_id') return vendor.sendAcceptedWithoutId(response, task);
       if (script?.fault === 'finished_at_once') await task.prepared;
       vendor.sendAccepted(response, task, tasks.standing(task));
     },
 
-    look: (request: Request, response: Response) => {
+    look: (taskOf: TaskOf) => (request: Request, response: Response) => {
       const account = String(request.params.account);
       const call = 'look' satisfies Call;
-      if (!hasCredential(request)) {
+      if (!hasCredential(request, vendor)) {
         ledger.add({ account, call, outcome: 'refused' });
         return vendor.sendError(response, vendor.refusals.auth);
       }
-      const asked = vendor.taskOf({ body: request.body, query: request.query, path: pathOf(request) });
-      const task = asked && tasks.find(account, asked.id);
-      if (!task || (asked.upstreamModel ?? task.upstreamModel) !== task.upstreamModel) {
+      const asked = taskOf({ body: request.body, query: request.query, path: pathOf(request) });
+      const known = asked && tasks.known(account, asked.id);
+      if (!known || (asked.upstreamModel ?? known.task.upstreamModel) !== known.task.upstreamModel) {
         ledger.add({ account, call, outcome: 'not_found', ...(asked && { taskId: asked.id }) });
         return vendor.sendError(response, commonRefusals.notFound);
       }
+      const { task, standing } = known;
       const { prompt, id: taskId } = task;
       const script = scripts.take(call, { account, prompt });
-      const { state } = tasks.standing(task);
-      const told = script ? { outcome: script.fault, fault: script.fault } : { outcome: state };
+      const told = script ? { outcome: script.fault, fault: script.fault } : { outcome: standing.state };
       ledger.add({ account, call, ...told, taskId, prompt });
-      switch (script?.fault) {
-        case 'server_error':
-          return vendor.sendError(response, commonRefusals.internal);
-        case 'rate_limit':
-          return sendRateLimit(vendor, response, script.retryAfterSeconds);
-        case 'hang':
-          return;
-        case 'drop':
-          return void request.socket.destroy();
-        case 'garbage':
-          return void response.type('html').send(GARBAGE);
-        case 'unknown_status':
-          return vendor.sendUnknownStatus(response, task);
-        case undefined:
-          return vendor.sendStanding(response, task, tasks.lookedAt(task));
-      }
+      if (script?.fault === 'unknown_status') return vendor.sendUnknownStatus(response, task);
+      if (script) return playFault(script, { vendor, request, response });
+      // Where files are had by id, an address that is kept back is kept back there.
+      vendor.sendStanding(response, task, vendor.content ? standing : tasks.lookedAt(task));
     },
 
     /** Whatever the vendor's page does not name: a cancel, a list. */
@@ -113,8 +108,9 @@ export function createCalls({ vendor, tasks, scripts, ledger, callbacks }: Deps)
     },
   };
 
-  function billFor({ seconds }: Task): number {
-    return Math.round(seconds * vendor.pricePerSecondMicros);
+  function billFor({ seconds, billedSeconds = seconds, fate }: Task): number {
+    if (fate.kind === 'fail' && vendor.freeLosses?.includes(fate.loss)) return 0;
+    return Math.round(billedSeconds * vendor.pricePerSecondMicros);
   }
 }
 
@@ -131,17 +127,6 @@ function fateOf(script: SubmitScript | undefined): Fate {
     default:
       return { kind: 'succeed' };
   }
-}
-
-function sendRateLimit(vendor: Vendor, response: Response, retryAfterSeconds: number | undefined): void {
-  if (retryAfterSeconds !== undefined) response.set('Retry-After', String(retryAfterSeconds));
-  vendor.sendError(response, commonRefusals.tooMany);
-}
-
-/** Any key is valid but one that says that it is not. */
-function hasCredential(request: Request): boolean {
-  const key = /^Bearer (\S+)$/.exec(request.get('authorization') ?? '')?.[1];
-  return key !== undefined && !key.startsWith('bad');
 }
 
 function pathOf({ params }: Request): Record<string, string> {

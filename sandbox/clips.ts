@@ -14,6 +14,10 @@ export type Wish = {
   /** Images at addresses, which the vendor fetches. */
   imageUrls?: readonly string[];
   callbackUrl?: string;
+  /** The task whose video this one continues or changes. */
+  sourceId?: string;
+  /** Where not all of it is paid for: an extension shows its source too. */
+  billedSeconds?: number;
 };
 
 const FRAMES_PER_SECOND = 24;

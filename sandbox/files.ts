@@ -6,9 +6,17 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Request, Response } from 'express';
 import type { Ledger, LedgerEntry } from './ledger.js';
 import type { Scripts } from './scripts.js';
-import type { Tasks } from './tasks.js';
+import type { Task, Tasks } from './tasks.js';
 
 type Deps = { tasks: Tasks; scripts: Scripts; ledger: Ledger; hasEtags: boolean };
+type Sent = {
+  request: Request;
+  response: Response;
+  task: Task;
+  clipPath: string;
+  /** How it is said that the file can no longer be had here. */
+  sendExpired: () => void;
+};
 
 const VIDEO = 'video/mp4';
 const EXPIRED = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>';
@@ -16,19 +24,27 @@ const SLOW_PIECES_PER_SECOND = 20;
 /** Clips kept in memory; the one that load asks for is always among them. */
 const MAX_KEPT = 8;
 
-/** Finished files at addresses that nobody can guess, with the faults that were planned for them. */
+/** The files of finished tasks, with the faults that were planned for them. */
 export function createFiles({ tasks, scripts, ledger, hasEtags }: Deps) {
   const read = createReader();
 
-  return async (request: Request, response: Response): Promise<void> => {
-    const account = String(request.params.account);
-    const token = String(request.params.file).replace(/\.mp4$/, '');
-    const task = tasks.findByToken(account, token);
-    if (!task?.clipPath) {
+  return {
+    /** At an address that nobody can guess. */
+    async atAddress(request: Request, response: Response): Promise<void> {
+      const account = String(request.params.account);
+      const token = String(request.params.file).replace(/\.mp4$/, '');
+      const task = tasks.findByToken(account, token);
+      const sendExpired = () => void response.status(403).type('xml').send(EXPIRED);
+      if (task?.clipPath) return send({ request, response, task, clipPath: task.clipPath, sendExpired });
       ledger.add({ account, call: 'download', outcome: 'not_found' });
-      return void response.status(403).type('xml').send(EXPIRED);
-    }
-    const { prompt, id: taskId, clipPath } = task;
+      sendExpired();
+    },
+
+    send,
+  };
+
+  async function send({ request, response, task, clipPath, sendExpired }: Sent): Promise<void> {
+    const { account, prompt, id: taskId } = task;
     const script = scripts.take('download', { account, prompt });
     const fault = script?.fault;
     const entry = ledger.add({
@@ -45,7 +61,7 @@ export function createFiles({ tasks, scripts, ledger, hasEtags }: Deps) {
     switch (script?.fault) {
       case 'expired':
         tasks.expireLink(task);
-        return void response.status(403).type('xml').send(EXPIRED);
+        return sendExpired();
       case 'truncate':
         countBytes(response, entry);
         if (hasEtags) response.set('ETag', etagOf(clipPath));
@@ -76,8 +92,10 @@ export function createFiles({ tasks, scripts, ledger, hasEtags }: Deps) {
         countBytes(response, entry);
         return serve({ request, response, bytes, ...(hasEtags && { etag: etagOf(clipPath) }) });
     }
-  };
+  }
 }
+
+export type Files = ReturnType<typeof createFiles>;
 
 type Served = { request: Request; response: Response; bytes: Buffer; etag?: string };
 

@@ -1,4 +1,4 @@
-export const calls = ['submit', 'look', 'cancel', 'download', 'callback', 'other'] as const;
+export const calls = ['submit', 'look', 'list', 'cancel', 'delete', 'download', 'callback', 'other'] as const;
 export type Call = (typeof calls)[number];
 
 /** One call that was received (a `callback` is one that was sent): what a test asserts against. Written before the answer. */
@@ -6,7 +6,7 @@ export type LedgerEntry = {
   at: string;
   account: string;
   call: Call;
-  /** `accepted` means that a task exists and is billed, whatever the caller was told. */
+  /** `accepted` means that a task exists and is billed (with 0 where the vendor charges nothing for its end), whatever the caller was told. */
   outcome: string;
   /** The fault that was planned for this call. */
   fault?: string;

@@ -13,8 +13,12 @@ const retryAfterSeconds = z.number().nonnegative().optional();
 export const refusalReasons = ['invalid', 'moderation', 'auth', 'balance', 'model_gone'] as const;
 export type RefusalReason = (typeof refusalReasons)[number];
 
+const readingFaults = ['server_error', 'hang', 'drop', 'garbage'] as const;
+
 const submit = { ...common, call: z.literal('submit') };
 const look = { ...common, call: z.literal('look') };
+/** A list has no prompt: only a fault without `promptIncludes` meets it. */
+const list = { ...common, call: z.literal('list') };
 const download = { ...common, call: z.literal('download') };
 
 /** A fault that happens to the next calls that match. */
@@ -44,7 +48,12 @@ export const scriptSchema = z.discriminatedUnion('call', [
   ]),
   z.discriminatedUnion('fault', [
     z.strictObject({ ...look, fault: z.literal('rate_limit'), retryAfterSeconds }),
-    z.strictObject({ ...look, fault: z.literal(['server_error', 'hang', 'drop', 'garbage', 'unknown_status']) }),
+    z.strictObject({ ...look, fault: z.literal(readingFaults) }),
+    z.strictObject({ ...look, fault: z.literal('unknown_status') }),
+  ]),
+  z.discriminatedUnion('fault', [
+    z.strictObject({ ...list, fault: z.literal('rate_limit'), retryAfterSeconds }),
+    z.strictObject({ ...list, fault: z.literal(readingFaults) }),
   ]),
   z.discriminatedUnion('fault', [
     z.strictObject({

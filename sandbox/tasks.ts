@@ -18,6 +18,8 @@ export type Fate =
 export type Task = Wish & {
   id: string;
   account: string;
+  /** Below it lies all that the account is told. */
+  accountUrl: string;
   fate: Fate;
   createdAtMs: number;
   bornAtLifeMs: number;
@@ -37,6 +39,9 @@ export type Standing =
   | { state: 'queued' | 'processing'; progress: number; endsInMs?: number }
   | { state: 'done'; fileUrl?: string }
   | { state: 'failed'; loss: Loss };
+
+/** A task and where it stands now. */
+export type Known = { task: Task; standing: Standing };
 
 const LIFE_MS = 8_000;
 const QUEUED_SHARE = 0.15;
@@ -73,6 +78,7 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
         ...wish,
         id,
         account,
+        accountUrl: `${baseUrl()}/${account}`,
         fate,
         createdAtMs: Date.now(),
         bornAtLifeMs: clock.nowMs(),
@@ -86,9 +92,18 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
       return task;
     },
 
-    find: (account: string, id: string): Task | undefined => {
+    /** A task of this account, and where it stands. */
+    known: (account: string, id: string): Known | undefined => {
       const task = tasks.get(id);
-      return task?.account === account ? task : undefined;
+      return task?.account === account ? { task, standing: standing(task) } : undefined;
+    },
+    knownOf: (account: string): Known[] =>
+      [...tasks.values()]
+        .filter((task) => task.account === account)
+        .map((task) => ({ task, standing: standing(task) })),
+    remove(task: Task): void {
+      tasks.delete(task.id);
+      byToken.delete(task.token);
     },
     findByToken: (account: string, token: string): Task | undefined => {
       const task = byToken.get(token);
@@ -138,7 +153,7 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
     }
     if (task.fate.kind === 'fail') return { state: 'failed', loss: task.fate.loss };
     if (task.fate.kind === 'succeed_without_url') return { state: 'done' };
-    return { state: 'done', fileUrl: `${baseUrl()}/${task.account}/files/${task.token}.mp4` };
+    return { state: 'done', fileUrl: `${task.accountUrl}/files/${task.token}.mp4` };
   }
 
   /** Notes the end of a task that has come to it. */

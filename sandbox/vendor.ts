@@ -1,37 +1,59 @@
 import type { Response } from 'express';
 import type { Wish } from './clips.js';
 import type { RefusalReason } from './scripts.js';
-import type { Standing, Task } from './tasks.js';
+import type { Known, Loss, Standing, Task } from './tasks.js';
 
-/** Why a request is not taken. Not every vendor shows the code. */
-export type Refusal = { status: number; code: string; message: string };
+/** Why a request is not taken. Not every vendor shows the code, or which field it is about. */
+export type Refusal = { status: number; code: string; message: string; param?: string };
+export type Refused = { refusal: Refusal };
 
-export type ReadSubmit = { wish: Wish } | { refusal: Refusal };
-
-export type SubmitCall = {
-  body: unknown;
-  path: Record<string, string>;
-  /** Whether this account has a task of this id. */
-  hasTask: (id: string) => boolean;
+type Call = { body: unknown; path: Record<string, string> };
+export type SubmitCall = Call & {
+  header: (name: string) => string | undefined;
+  /** Files of a form, by the name of their field. */
+  files: ReadonlyMap<string, Buffer>;
+  /** A task of this account. */
+  find: (id: string) => Known | undefined;
 };
-export type LookCall = { body: unknown; query: Record<string, unknown>; path: Record<string, string> };
+export type ReadSubmit = { wish: Wish } | Refused;
+/** Some vendors look at images before they answer. */
+type SubmitRoute = { path: string; read(call: SubmitCall): ReadSubmit | Promise<ReadSubmit> };
 
-/** A vendor's wire format: its own reading of its document, independent of our adapters. */
-export type Vendor = {
-  /** Paths below the account's prefix, as Express writes them. */
-  paths: { submit: string; look: string };
-  lookMethods: readonly ('get' | 'post')[];
-  /** Shapes of ids differ: some are words, some numbers. */
-  newTaskId(): string;
-  readSubmit(call: SubmitCall): ReadSubmit;
-  /** For finding the fault that is planned for a call, valid or not. */
-  promptOf(body: unknown): string;
+export type LookCall = Call & { query: Record<string, unknown> };
+type LookRoute = {
+  method: 'get' | 'post';
+  path: string;
   /** What a look asks for; the model too where the vendor wants both. */
   taskOf(call: LookCall): { id: string; upstreamModel?: string } | undefined;
+};
+
+/** Newest last, of one account. */
+export type ListCall = { known: readonly Known[]; query: Record<string, unknown> };
+export type ContentCall = Known & { query: Record<string, unknown> };
+
+/** A vendor's wire format: its own reading of its document, independent of our adapters. Paths are those below the account's prefix. */
+export type Vendor = {
+  /** The header that is the key itself; a bearer token where it is left out. */
+  keyHeader?: string;
+  /** Whether it takes multipart forms beside JSON. */
+  takesForms?: boolean;
+  submits: readonly SubmitRoute[];
+  looks: readonly LookRoute[];
+  list?: { path: string; read(call: ListCall): { page: object } | Refused };
+  /** `:id` in these two paths is the task's. */
+  remove?: { path: string; read(known: Known): { removed: object } | Refused };
+  /** Where files are had by the task's id. Its looks show no addresses. */
+  content?: { path: string; refusalOf(call: ContentCall): Refusal | undefined };
+  /** Shapes of ids differ: some are words, some numbers. */
+  newTaskId(): string;
+  /** For finding the fault that is planned for a call, valid or not. */
+  promptOf(body: unknown): string;
   refusals: Record<RefusalReason, Refusal>;
   pricePerSecondMicros: number;
+  /** Losses that this vendor does not charge. */
+  freeLosses?: readonly Loss[];
   sendAccepted(response: Response, task: Task, standing: Standing): void;
-  sendAcceptedWithoutId(response: Response): void;
+  sendAcceptedWithoutId(response: Response, task: Task): void;
   sendStanding(response: Response, task: Task, standing: Standing): void;
   /** An answer with a status word that no page has named. */
   sendUnknownStatus(response: Response, task: Task): void;
@@ -42,7 +64,7 @@ export type Vendor = {
 
 export const commonRefusals = {
   notFound: { status: 404, code: 'not_found', message: 'not found' },
-  notJson: { status: 400, code: 'invalid_request', message: 'the body is not JSON' },
+  unreadable: { status: 400, code: 'invalid_request', message: 'the body cannot be read' },
   tooMany: { status: 429, code: 'rate_limit_exceeded', message: 'rate limit exceeded' },
   internal: { status: 500, code: 'internal_error', message: 'internal error' },
 } as const satisfies Record<string, Refusal>;

@@ -32,14 +32,18 @@ const failCodes: Record<Loss, string> = {
 
 /** APIXO, by its page: an envelope whose `code` is the truth, failures inside `code: 200`, results as a JSON text. */
 export const apixo: Vendor = {
-  paths: { submit: '/api/v1/generateTask/:model', look: '/api/v1/statusTask/:model' },
-  lookMethods: ['get'],
+  submits: [{ path: '/api/v1/generateTask/:model', read: readSubmit }],
+  looks: [
+    {
+      method: 'get',
+      path: '/api/v1/statusTask/:model',
+      taskOf: ({ query, path }) =>
+        typeof query.taskId === 'string' ? { id: query.taskId, upstreamModel: path.model } : undefined,
+    },
+  ],
   newTaskId: () => `task_${randomUUID().replaceAll('-', '')}`,
   pricePerSecondMicros: 80_000,
-  readSubmit,
   promptOf: (body) => z.object({ input: z.object({ prompt: z.string() }) }).safeParse(body).data?.input.prompt ?? '',
-  taskOf: ({ query, path }) =>
-    typeof query.taskId === 'string' ? { id: query.taskId, upstreamModel: path.model } : undefined,
   refusals: {
     invalid: invalid('Invalid parameters'),
     moderation: invalid('CONTENT_VIOLATION'),

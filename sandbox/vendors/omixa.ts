@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { isInlineImage } from '../images.js';
+import { continuationOf, lookalikeOf } from '../sources.js';
 import type { Standing, Task } from '../tasks.js';
 import type { ReadSubmit, Refusal, SubmitCall, Vendor } from '../vendor.js';
 
@@ -69,17 +70,14 @@ const pixels: Record<NonNullable<z.infer<typeof sizeSchema>>, readonly [number, 
 
 /** Omixa's gateway, by its page. What the page leaves open (the status call, errors) is answered as such gateways do. */
 export const omixa: Vendor = {
-  paths: { submit: '/api/v1/videos/jobs', look: '/api/v1/videos/jobs/status' },
-  lookMethods: ['get', 'post'],
+  submits: [{ path: '/api/v1/videos/jobs', read: readSubmit }],
+  looks: [
+    { method: 'get', path: '/api/v1/videos/jobs/status', taskOf: ({ query }) => askedFor(query) },
+    { method: 'post', path: '/api/v1/videos/jobs/status', taskOf: ({ body }) => askedFor(body) },
+  ],
   newTaskId: () => `operations/${randomUUID()}`,
   pricePerSecondMicros: 100_000,
-  readSubmit,
   promptOf: (body) => z.object({ prompt: z.string() }).safeParse(body).data?.prompt ?? '',
-  taskOf: ({ query, body }) => {
-    const asked = z.object({ operation: z.string() });
-    const id = (asked.safeParse(query).data ?? asked.safeParse(body).data)?.operation;
-    return id === undefined ? undefined : { id };
-  },
   refusals: {
     invalid: invalid('duration_seconds is outside the provider-safe range'),
     moderation: {
@@ -105,23 +103,33 @@ function invalid(message: string): Refusal {
   return { status: 400, code: 'invalid_request', message };
 }
 
-function readSubmit({ body, hasTask }: SubmitCall): ReadSubmit {
+function askedFor(given: unknown) {
+  const id = z.object({ operation: z.string() }).safeParse(given).data?.operation;
+  return id === undefined ? undefined : { id };
+}
+
+function readSubmit({ body, find }: SubmitCall): ReadSubmit {
   const parsed = submitSchema.safeParse(body);
   if (!parsed.success) {
     const [issue] = parsed.error.issues;
     return { refusal: invalid(`${issue?.path.join('.') || 'body'}: ${issue?.message}`) };
   }
   const asked = parsed.data;
-  const problem = problemOf(asked, hasTask);
+  const sourceId = one(asked, aliases.source);
+  const source = sourceId === undefined ? undefined : find(sourceId)?.task;
+  const problem = problemOf(asked, source !== undefined);
   if (problem) return { refusal: problem };
 
   const operation = one(asked, aliases.operation) ?? 'text_to_video';
   const [width, height] = shapeOf(asked);
   const seconds = one(asked, aliases.seconds) ?? DEFAULT_SECONDS;
-  return { wish: { operation, prompt: asked.prompt, width, height, seconds, upstreamModel: 'sora' } };
+  const wish = { operation, prompt: asked.prompt, width, height, seconds, upstreamModel: 'sora' };
+  if (source && operation === 'extend') return { wish: { ...wish, ...continuationOf(source, seconds) } };
+  if (source && operation === 'remix') return { wish: { ...wish, ...lookalikeOf(source) } };
+  return { wish };
 }
 
-function problemOf(asked: Submit, hasTask: (id: string) => boolean): Refusal | undefined {
+function problemOf(asked: Submit, hasSource: boolean): Refusal | undefined {
   if (asked.model !== 'sora')
     return { status: 404, code: 'model_not_found', message: `model ${asked.model} not found` };
   const twice = Object.values(aliases).find((names) => names.filter((name) => asked[name] !== undefined).length > 1);
@@ -133,7 +141,7 @@ function problemOf(asked: Submit, hasTask: (id: string) => boolean): Refusal | u
   const source = one(asked, aliases.source);
   const needsSource = operation === 'extend' || operation === 'remix';
   if (needsSource && !source) return invalid(`source_video: is required for ${operation}`);
-  if (source && !source.startsWith('data:video/') && !hasTask(source)) return invalid('source_video: is not known');
+  if (source && !source.startsWith('data:video/') && !hasSource) return invalid('source_video: is not known');
 
   const size = one(asked, aliases.size);
   const { aspect_ratio: ratio } = asked;
