@@ -11,15 +11,7 @@ import { answerWith, type Script, type ScriptedServer, startScriptedServer } fro
 
 const API_KEY = 'key-canary-7f3a';
 
-const fixtureNames = [
-  'submitted',
-  'running',
-  'succeeded',
-  'succeeded-without-file',
-  'unknown-word',
-  'failed',
-  'without-id',
-] as const;
+const fixtureNames = ['submitted', 'running', 'succeeded', 'unknown-word', 'failed', 'without-id'] as const;
 type Answer = Record<string, unknown>;
 export type Fixtures = Record<(typeof fixtureNames)[number], Answer>;
 
@@ -76,6 +68,8 @@ type Conformance = {
   lookPath: (id: string) => string;
   /** The vendor's word for success, lower-cased. */
   successWord: string;
+  /** Where below the base address a vendor that names no address keeps a finished file; else there is a fixture `succeeded-without-file`. */
+  contentPath?: (id: string) => string;
   /** False for a vendor whose failures never tell moderation from a breakdown; else there is a fixture `refused-by-moderation`. */
   tellsModeration?: boolean;
   /** Answers to a submit, by the vendor's page, that say that nothing was created. */
@@ -93,6 +87,7 @@ export function describeConformance({
   acceptance,
   lookPath,
   successWord,
+  contentPath,
   tellsModeration = true,
   refusals = [],
 }: Conformance) {
@@ -312,15 +307,23 @@ export function describeConformance({
       expect(server.requests[0]).toMatchObject({ path: lookPath(task.id), headers: credentialHeaders(API_KEY) });
     });
 
-    it('says succeeded with the file', async () => {
-      const found = await look(answerWith(200, fixtures.succeeded));
-      expect(found).toMatchObject({ status: 'succeeded', files: [{ url: expect.stringMatching(/^https:.*\.mp4/) }] });
-    });
+    if (contentPath) {
+      it('says succeeded with the file that the vendor keeps itself', async () => {
+        const { provider, task, server } = await serve(answerWith(200, fixtures.succeeded));
+        const found = await provider.look(task, { signal: never() });
+        expect(found).toMatchObject({ status: 'succeeded', files: [{ url: `${server.url}${contentPath(task.id)}` }] });
+      });
+    } else {
+      it('says succeeded with the file', async () => {
+        const found = await look(answerWith(200, fixtures.succeeded));
+        expect(found).toMatchObject({ status: 'succeeded', files: [{ url: expect.stringMatching(/^https:.*\.mp4/) }] });
+      });
 
-    it('takes success without a file as pending', async () => {
-      const found = await look(answerWith(200, fixtures['succeeded-without-file']));
-      expect(found).toMatchObject({ status: 'pending', providerStatus: successWord });
-    });
+      it('takes success without a file as pending', async () => {
+        const found = await look(answerWith(200, readFixture(adapter, 'succeeded-without-file')));
+        expect(found).toMatchObject({ status: 'pending', providerStatus: successWord });
+      });
+    }
 
     it('takes a word never seen as pending', async () => {
       const found = await look(answerWith(200, fixtures['unknown-word']));
