@@ -5,6 +5,7 @@ import type { Providers } from '../providers/registry.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Artifacts } from '../store/artifacts.js';
 import type { Attempts } from '../store/attempts.js';
+import type { ProviderHealth } from '../store/provider-health.js';
 import type { Settlement } from '../store/settlement.js';
 
 /** What activities work with; built once by the worker. */
@@ -13,6 +14,7 @@ export type ActivityDeps = {
   artifacts: Artifacts;
   settlement: Settlement;
   providers: Providers;
+  health: ProviderHealth;
   store: ArtifactStore;
   fetchGuarded: GuardedFetch;
   media: MediaProcess;

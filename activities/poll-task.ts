@@ -1,6 +1,7 @@
 import type { ActivityDeps } from './deps.js';
 import { notReady } from './failure.js';
 import { type LookInput, lookAndRecord, type VerdictOutcome, verdictOutcome } from './look.js';
+import { reportVerdict } from './provider-health.js';
 
 export type PollInput = LookInput & {
   intervalMs: number;
@@ -17,7 +18,10 @@ const JITTER = 0.1;
  */
 export async function pollTask(deps: ActivityDeps, input: PollInput): Promise<VerdictOutcome> {
   const look = await lookAndRecord(deps, input);
-  if (look.status !== 'pending') return verdictOutcome(look);
+  if (look.status !== 'pending') {
+    await reportVerdict(deps, { ...input, verdict: look });
+    return verdictOutcome(look);
+  }
 
   const askedMs = input.isCallersInterval ? input.intervalMs : (look.lookAgainInMs ?? input.intervalMs);
   const pacedMs = await deps.paceOfLooks(askedMs);

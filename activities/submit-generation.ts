@@ -5,16 +5,23 @@ import type { Submission, VideoProvider } from '../contract/provider.js';
 import type { AttemptRow, Intent } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { withHeartbeat } from './heartbeat.js';
+import { admitTry, reportSubmission } from './provider-health.js';
 import { recordForAWhile } from './record.js';
 
-export type SubmitInput = AttemptRef & { route: Route; timeoutMs: number };
+export type SubmitInput = AttemptRef & {
+  route: Route;
+  timeoutMs: number;
+  /** The job has another route for this try. Absent in jobs that began before there were breakers. */
+  maySkip?: boolean;
+};
 
 /** The answer to a submit as the workflow needs it: words and ids, no texts. */
 export type SubmitOutcome =
   | { kind: 'accepted'; task: AcceptedTask; lookAgainInMs?: number; isFinished?: boolean }
   | { kind: 'refused' | 'not_sent'; errorClass: FailureClass; retryAfterMs?: number }
   | { kind: 'unknown' }
-  | { kind: 'stopped' };
+  | { kind: 'stopped' }
+  | { kind: 'skipped' };
 type AcceptedTask = Extract<Submission, { outcome: 'accepted' }>['task'];
 type FailureClass = Exclude<Submission, { outcome: 'accepted' }>['error']['class'];
 
@@ -22,18 +29,27 @@ type FailureClass = Exclude<Submission, { outcome: 'accepted' }>['error']['class
  * Starts the paid generation of one attempt, at most once.
  *
  * @returns `unknown` when an earlier run of this activity left no answer: only reconciliation may decide whether that run was charged.
+ * `skipped` when the account is left alone just now and the job can go elsewhere: nothing was written and nothing sent.
  */
 export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promise<SubmitOutcome> {
   return withHeartbeat(async () => {
     const { jobId, attempt, route } = input;
+    const admission = await admitTry(deps, input);
+    if (admission === 'skip') return { kind: 'skipped' };
     // Written before the call: a crash in between must leave a trace of a possible charge. Only the run that inserts the row may send.
     const intent = await deps.attempts.intend({ jobId, attempt, route });
     if (intent.kind === 'stopped') return { kind: 'stopped' };
-    if (intent.kind === 'recorded') return answerOfEarlierRun(deps, intent.attempt);
+    if (intent.kind === 'recorded') {
+      // An earlier life of this job, whose history was lost, made this try on another route: that one is found by going on.
+      const isElsewhere =
+        intent.attempt.account !== route.account || intent.attempt.upstream_model !== route.upstreamModel;
+      return input.maySkip && isElsewhere ? { kind: 'skipped' } : answerOfEarlierRun(deps, intent.attempt);
+    }
 
     const submission = await send(deps, input, intent);
     // Tried for a while, never thrown: an id in hand must not be lost because the database is away.
     await recordForAWhile(deps, { jobId, attempt, submission });
+    await reportSubmission(deps, { ...input, submission, isTrial: admission === 'trial' });
     deps.logger.info({ jobId, attempt, provider: route.account, outcome: submission.outcome }, 'generation submitted');
     return outcomeOf(submission);
   });

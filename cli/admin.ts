@@ -4,6 +4,7 @@ import { type Database, violates } from '../store/database.js';
 import { createLedger } from '../store/ledger.js';
 import { createUsage } from '../store/usage.js';
 import { createWorkspaces, type Scope, scopes } from '../store/workspaces.js';
+import { addProviderVerbs } from './provider.js';
 import { table } from './table.js';
 
 export type AdminDeps = {
@@ -18,7 +19,7 @@ const USAGE_DAYS = 30;
 
 /** The administrator's verbs. `--json` prints what scripts can read. */
 export function createAdmin({ openDatabase, write }: AdminDeps): Command {
-  const program = new Command('reelay').description('Workspaces, keys and money.');
+  const program = new Command('reelay').description('Workspaces, keys, money and providers.');
   program.option('--json', 'print JSON');
   const show = (value: unknown, text: () => string) =>
     write(program.opts<{ json?: boolean }>().json ? JSON.stringify(value) : text());
@@ -144,6 +145,7 @@ export function createAdmin({ openDatabase, write }: AdminDeps): Command {
         return table(titles, lines);
       });
     });
+  addProviderVerbs(program, { openDatabase, show });
   return program;
 }
 

@@ -6,7 +6,7 @@ import { findProjectRoot } from '../runtime/root.js';
 import { createDatabase } from '../store/database.js';
 import { createAdmin } from './admin.js';
 
-/** `npm run admin -- …`: workspaces, keys and money, straight in the database. */
+/** `npm run admin -- …`: workspaces, keys, money and providers, straight in the database. */
 const stackSchema = z.object({ databaseUrl: z.string() });
 
 let close = async () => {};

@@ -50,11 +50,21 @@ const configSchema = z.object({
   RECONCILE_BLIND_GRACE_MS: milliseconds(10_000),
   RETRY_PAUSE_MS: milliseconds(1_000),
   LONGEST_RETRY_AFTER_MS: milliseconds(10_000),
+  /** This many failures of a provider account within the window, and jobs are sent elsewhere for a while. */
+  BREAKER_FAILURES: count(5),
+  BREAKER_WINDOW_MS: milliseconds(MINUTE_MS),
+  BREAKER_OPEN_MS: milliseconds(30_000),
+  /** The same, at once, for an account whose credential is refused or whose balance is spent. */
+  BREAKER_STOPPED_MS: milliseconds(5 * MINUTE_MS),
+  /** For how long a model that its provider calls gone is not asked for there. */
+  MODEL_RETIRED_MS: milliseconds(24 * 60 * MINUTE_MS),
 });
 export type Config = Omit<z.infer<typeof configSchema>, 'ARTIFACTS_URL' | 'CATALOGUE_FILE' | 'PUBLIC_URL'> & {
   ARTIFACTS_URL: string;
   CATALOGUE_FILE: string;
   PUBLIC_URL: string;
+  /** Whether the address was given. Without it, nobody is told to fetch anything from us. */
+  HAS_PUBLIC_URL: boolean;
 };
 
 /** Reads and checks the settings; throws one error that names every wrong one. */
@@ -69,6 +79,7 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     ...config,
     ARTIFACTS_URL: config.ARTIFACTS_URL ?? pathToFileURL(join(root, '.reelay', 'artifacts')).href,
     CATALOGUE_FILE: config.CATALOGUE_FILE ?? join(root, 'config', 'catalogue.yaml'),
+    HAS_PUBLIC_URL: config.PUBLIC_URL !== undefined,
     PUBLIC_URL: config.PUBLIC_URL ?? `http://${config.API_HOST}:${config.API_PORT}`,
   };
 }

@@ -17,6 +17,7 @@ import { createAttempts } from '../store/attempts.js';
 import { createDatabase } from '../store/database.js';
 import { createDispatchQueue } from '../store/dispatch-queue.js';
 import { migrate } from '../store/migrate.js';
+import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
 import { createHousekeeping } from './housekeeping.js';
 import { createPaceOfLooks } from './pace.js';
@@ -58,6 +59,7 @@ const activities = createActivities({
   artifacts,
   settlement,
   providers,
+  health: createProviderHealth(database, config),
   store,
   fetchGuarded,
   media,

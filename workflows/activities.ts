@@ -16,13 +16,15 @@ const LOOK_RECORDING_MS = 2 * SECOND_MS;
 const HEARTBEAT_MS = 5 * SECOND_MS;
 const RETRY_FOR_EVER = { initialInterval: 200, backoffCoefficient: 2, maximumInterval: 10 * SECOND_MS };
 
+type SubmitStep = { route: Route; attempt: number; remainingMs: number; maySkip: boolean };
+
 /** The steps of one job as activities: on which queue each runs, for how long, and what Temporal's Web UI calls it. */
 export function createSteps({ jobId, workspaceId, timing }: VideoJobInput) {
   const on = (options: ActivityOptions) =>
     proxyActivities<Activities>({ retry: RETRY_FOR_EVER, priority: { fairnessKey: workspaceId }, ...options });
 
   return {
-    submit({ route, attempt, remainingMs }: { route: Route; attempt: number; remainingMs: number }): Promise<Outcome> {
+    submit({ route, attempt, remainingMs, maySkip }: SubmitStep): Promise<Outcome> {
       const { submitGeneration } = on({
         taskQueue: providerQueue(route.account),
         summary: `submit to ${route.account}, try ${attempt}`,
@@ -30,7 +32,7 @@ export function createSteps({ jobId, workspaceId, timing }: VideoJobInput) {
         scheduleToCloseTimeout: timing.submitTimeoutMs + RECORDING_MS + remainingMs,
         heartbeatTimeout: HEARTBEAT_MS,
       });
-      return submitGeneration({ jobId, attempt, route, timeoutMs: timing.submitTimeoutMs });
+      return submitGeneration({ jobId, attempt, route, timeoutMs: timing.submitTimeoutMs, maySkip });
     },
 
     reconcile({ route, attempt }: { route: Route; attempt: number }): Promise<Outcome> {
@@ -80,14 +82,14 @@ export function createSteps({ jobId, workspaceId, timing }: VideoJobInput) {
       return cancelTask({ jobId, ...live, timeoutMs: timing.lookTimeoutMs });
     },
 
-    lastLook({ live }: { live: Live }): Promise<Outcome> {
+    lastLook({ live, isStalled }: { live: Live; isStalled: boolean }): Promise<Outcome> {
       const { lookOnce } = on({
         taskQueue: providerQueue(live.task.account),
         summary: `last look at ${live.task.account}, try ${live.attempt}`,
         startToCloseTimeout: timing.lookTimeoutMs + LOOK_RECORDING_MS,
         scheduleToCloseTimeout: 4 * (timing.lookTimeoutMs + LOOK_RECORDING_MS),
       });
-      return lookOnce({ jobId, ...live, timeoutMs: timing.lookTimeoutMs });
+      return lookOnce({ jobId, ...live, timeoutMs: timing.lookTimeoutMs, isStalled });
     },
 
     finish({ ending, providerCancel }: { ending: JobEnding; providerCancel: ProviderCancel | null }) {

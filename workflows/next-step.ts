@@ -24,11 +24,14 @@ export type Step =
   | { kind: 'lastLook'; live: Live; because: LeavingReason }
   | { kind: 'finish'; ending: JobEnding };
 
-/** What came of a step. `stopped`: the job was cancelled or had ended before its attempt was written down. */
+/**
+ * What came of a step. `stopped`: the job was cancelled or had ended before its attempt was written down. `skipped`: this account is
+ * left alone just now, and nothing was written down.
+ */
 export type Outcome =
   | { kind: 'accepted'; task: ProviderTask; lookAgainInMs?: number; isFinished?: boolean }
   | { kind: 'not_sent' | 'refused'; errorClass: ProviderErrorClass; retryAfterMs?: number }
-  | { kind: 'unknown' | 'never_existed' | 'still_unknown' | 'stopped' }
+  | { kind: 'unknown' | 'never_existed' | 'still_unknown' | 'stopped' | 'skipped' }
   | { kind: 'waited' }
   | { kind: 'succeeded' }
   | { kind: 'failed'; errorClass: ProviderErrorClass; mayBeCharged: boolean }
@@ -120,6 +123,8 @@ function afterSubmission(state: JobState, attempt: number, outcome: Outcome): Jo
       const decision = failoverOf(outcome, { timing: state.plan.timing, route: routeOf(state), stage: 'submission' });
       return decision.kind === 'end' ? end(state, decision.errorCode) : failover(state, decision);
     }
+    case 'skipped':
+      return skip(state, attempt);
     default:
       // The row says that the job was cancelled or has ended: nothing was sent.
       return finish(state, { state: 'canceled' });
@@ -175,19 +180,37 @@ type Failover = { errorCode: JobFailureCode; sameAccount: boolean; afterMs: numb
 /** The next try within the limits: the same account while it has tries left, else the next route that the budget allows. */
 function failover(state: JobState, { errorCode, sameAccount, afterMs }: Failover): JobState {
   if (state.interruptedBy) return end(state, 'deadline_exceeded');
-  const { routes, limits } = state.plan;
+  const { limits } = state.plan;
   const attempt = attemptOf(state.step) + 1;
   if (attempt > limits.triesPerJob) return end(state, errorCode);
 
   const staysHere = sameAccount && state.triesOnRoute < limits.triesPerProvider;
-  const isAffordable = (route: Route) => state.spentMicros + route.costMicros <= limits.spendMicros;
-  const firstIndex = staysHere ? state.routeIndex : state.routeIndex + 1;
-  const routeIndex = routes.findIndex((route, index) => index >= firstIndex && isAffordable(route));
+  const routeIndex = affordableFrom(state, staysHere ? state.routeIndex : state.routeIndex + 1);
   if (routeIndex < 0) return end(state, errorCode);
 
   const isSame = routeIndex === state.routeIndex;
   const step: Step = { kind: 'submit', attempt, afterMs: isSame ? afterMs : 0 };
   return { ...state, routeIndex, triesOnRoute: isSame ? state.triesOnRoute + 1 : 1, step };
+}
+
+/** Whether a try may pass over the route where it stands: another is left. The last one is asked however its account does. */
+export function maySkip(state: JobState): boolean {
+  return affordableFrom(state, state.routeIndex + 1) >= 0;
+}
+
+/** The same try at the next route, never back; it costs no try, as nobody was asked. */
+function skip(state: JobState, attempt: number): JobState {
+  const routeIndex = affordableFrom(state, state.routeIndex + 1);
+  const step: Step = { kind: 'submit', attempt, afterMs: 0 };
+  return routeIndex < 0 ? { ...state, step } : { ...state, routeIndex, triesOnRoute: 1, step };
+}
+
+/** The first route from `firstIndex` on that the budget allows; -1 when there is none. */
+function affordableFrom({ plan, spentMicros }: JobState, firstIndex: number): number {
+  const { routes, limits } = plan;
+  return routes.findIndex(
+    ({ costMicros }, index) => index >= firstIndex && spentMicros + costMicros <= limits.spendMicros,
+  );
 }
 
 function leave(state: JobState, live: Live, because: LeavingReason): JobState {

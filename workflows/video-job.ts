@@ -14,6 +14,7 @@ import { jobState } from './messages.js';
 import {
   type JobEnding,
   type JobState,
+  maySkip,
   nextStep,
   type Outcome,
   phaseOf,
@@ -76,7 +77,9 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
       case 'submit':
         if (step.afterMs > 0) await sleep(step.afterMs, { summary: `pause before try ${step.attempt}` });
         // An answer to a submit is worth money: it is waited for, also by a cancelled job.
-        return CancellationScope.nonCancellable(() => activities.submit({ route, attempt: step.attempt, remainingMs }));
+        return CancellationScope.nonCancellable(() =>
+          activities.submit({ route, attempt: step.attempt, remainingMs, maySkip: maySkip(state) }),
+        );
       case 'reconcile':
         return CancellationScope.nonCancellable(() => activities.reconcile({ route, attempt: step.attempt }));
       case 'wait':
@@ -92,7 +95,9 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
       case 'cancelAtProvider':
         return CancellationScope.nonCancellable(() => activities.cancelAtProvider({ live: step.live }));
       case 'lastLook':
-        return CancellationScope.nonCancellable(() => activities.lastLook({ live: step.live }));
+        return CancellationScope.nonCancellable(() =>
+          activities.lastLook({ live: step.live, isStalled: step.because === 'stalled' }),
+        );
     }
   }
 

@@ -4,7 +4,9 @@ import { createLogger } from '../../runtime/logger.js';
 import { createArtifacts } from '../../store/artifacts.js';
 import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
+import { createProviderHealth } from '../../store/provider-health.js';
 import { createSettlement } from '../../store/settlement.js';
+import { breakerSettings } from './breakers.js';
 
 const unused = (name: string) => () => {
   throw new Error(`${name} was not expected`);
@@ -17,6 +19,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
     artifacts: createArtifacts(database),
     settlement: createSettlement(database),
     providers: { get: unused('a provider'), close: async () => {} },
+    health: createProviderHealth(database, breakerSettings),
     store: {
       create: unused('the store'),
       read: unused('the store'),
