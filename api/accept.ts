@@ -1,32 +1,25 @@
 import { createHash } from 'node:crypto';
 import type { ArtifactStore } from '../artifacts/store.js';
-import { fieldError, ServiceError } from '../contract/errors.js';
+import { ServiceError } from '../contract/errors.js';
 import type { GenerationRequest } from '../contract/generation.js';
 import { newId } from '../runtime/ids.js';
-import type { Acceptance, Jobs, NewJob } from '../store/jobs.js';
-import type { Caller } from '../store/workspaces.js';
-import { type ReadInput, type ReadInputs, readInputs, removeInputs, storeInputs } from './inputs.js';
-import type { JobRequest, WordFor } from './job-request.js';
-import type { PublicModel, PublicModels } from './models.js';
-import { planJob, type RoutableRequest, type ServiceTiming } from './routing.js';
+import type { Acceptance, NewJob } from '../store/jobs.js';
+import { type ReadInput, removeInputs, storeInputs } from './inputs.js';
+import type { JobRequest } from './job-request.js';
+import { type Asking, type PrepareDeps, type PreparedJob, prepareJob } from './prepare.js';
 
-export type AcceptDeps = {
-  jobs: Jobs;
+export type AcceptDeps = PrepareDeps & {
   store: ArtifactStore;
-  models: PublicModels;
-  timing: ServiceTiming;
   retentionDays: number;
   /** Tells the dispatcher that there is a job to start. */
   wakeDispatcher: () => void;
 };
 
-export type AcceptOptions = {
-  caller: Caller;
+export type AcceptOptions = Asking & {
   dialect: string;
   /** Method and path pattern: the same key on another route is another request. */
   route: string;
   idempotencyKey?: string;
-  wordFor: WordFor;
 };
 
 /**
@@ -34,30 +27,26 @@ export type AcceptOptions = {
  * Files are stored before the job, so that no job lacks its inputs, and removed when it is not taken.
  */
 export async function acceptJob(deps: AcceptDeps, request: JobRequest, options: AcceptOptions): Promise<Acceptance> {
-  const { jobs, store, models, timing, retentionDays, wakeDispatcher } = deps;
-  const { caller, dialect, wordFor } = options;
-  const inputs = await readInputs(request, wordFor);
-  const idempotency = idempotencyOf(request, inputs, options);
+  const { jobs, store, retentionDays, wakeDispatcher } = deps;
+  const { caller, dialect } = options;
   const { workspaceId } = caller;
+  const idempotency = idempotencyOf(request, options);
   const replay = await jobs.replay({ workspaceId, idempotency });
   if (replay) return replay;
 
-  const model = models.get(request.model);
-  if (!model) throw fieldError('request_invalid', wordFor('model'), `must be one of ${[...models.keys()].join(', ')}`);
-  const routable = withDefaults({ model, request, inputs, wordFor });
-  const { plan, shape, holdMicros } = planJob(model, routable, { timing, wordFor });
-
-  const storedInputs = await storeInputs(store, inputs, { retentionDays });
+  const prepared = await prepareJob(deps, request, options);
+  const storedInputs = await storeInputs(store, prepared.inputs, { retentionDays });
   const job: NewJob = {
     id: newId('job'),
     workspaceId,
     apiKeyId: caller.keyId,
     openJobLimit: caller.openJobLimit,
     dialect,
-    request: normalForm(routable, shape, inputs),
-    plan,
-    priceMicrosPerSecond: model.priceMicrosPerSecond,
-    holdMicros,
+    request: normalForm(prepared),
+    plan: prepared.plan,
+    priceMicrosPerSecond: prepared.model.priceMicrosPerSecond,
+    holdMicros: prepared.holdMicros,
+    callbackUrl: request.callbackUrl,
     inputs: storedInputs,
     idempotency,
   };
@@ -71,36 +60,17 @@ export async function acceptJob(deps: AcceptDeps, request: JobRequest, options: 
   return accepted;
 }
 
-type Undefaulted = { model: PublicModel; request: JobRequest; inputs: ReadInputs; wordFor: WordFor };
-
-function withDefaults({ model, request, inputs, wordFor }: Undefaulted): RoutableRequest {
-  const operation = request.operation ?? (inputs.firstFrame ? 'image_to_video' : 'text_to_video');
-  const refuse = (field: 'firstFrame' | 'lastFrame', message: string) =>
-    fieldError('request_invalid', wordFor(field), message);
-  if (operation === 'image_to_video' && !inputs.firstFrame)
-    throw refuse('firstFrame', 'is required to animate an image');
-  if (operation === 'text_to_video' && inputs.firstFrame) throw refuse('firstFrame', 'is not for text_to_video');
-  if (inputs.lastFrame && !inputs.firstFrame) throw refuse('lastFrame', 'needs a start frame beside it');
-  return {
-    ...request,
-    operation,
-    durationSeconds: request.durationSeconds ?? model.defaultSeconds,
-    variants: request.variants ?? 1,
-    inputs,
-  };
-}
-
 /** What the job's row keeps: the inputs by their ids, everything else as asked. */
-function normalForm(
-  request: RoutableRequest,
-  shape: Pick<GenerationRequest, 'size' | 'aspectRatio'>,
-  { firstFrame, lastFrame, references }: ReadInputs,
-): GenerationRequest {
+function normalForm({ request, shape, inputs: read, sourceVideo: source }: PreparedJob): GenerationRequest {
+  const { firstFrame, lastFrame, references } = read;
   const byId = ({ id }: ReadInput) => ({ artifactId: id });
   const inputs = {
     ...(firstFrame && { firstFrame: byId(firstFrame) }),
     ...(lastFrame && { lastFrame: byId(lastFrame) }),
     references: references.map(byId),
+    ...(source && {
+      sourceVideo: { jobId: source.jobId, task: source.task, durationSeconds: source.durationSeconds },
+    }),
   };
   const { model, operation, prompt, negativePrompt, durationSeconds, variants, seed } = request;
   const { generateAudio, enhancePrompt, personGeneration, waitSeconds, pollIntervalSeconds, deadlineSeconds } = request;
@@ -110,16 +80,18 @@ function normalForm(
 }
 
 /** The hash is of the request as asked: a default that changes meanwhile does not make a repeated request another one. */
-function idempotencyOf(request: JobRequest, inputs: ReadInputs, { idempotencyKey, route }: AcceptOptions) {
+function idempotencyOf(request: JobRequest, { idempotencyKey, route }: AcceptOptions) {
   if (idempotencyKey === undefined) return undefined;
-  const { firstFrame, lastFrame, references } = inputs;
-  const hashes = [firstFrame?.sha256, lastFrame?.sha256, references.map(({ sha256 }) => sha256)];
-  const { firstFrame: _first, lastFrame: _last, references: _references, ...words } = request;
-  const sortedWords = Object.entries(words)
+  const words = Object.entries(request)
     .filter(([, value]) => value !== undefined)
     .toSorted(([left], [right]) => (left < right ? -1 : 1));
   const requestSha256 = createHash('sha256')
-    .update(JSON.stringify([route, sortedWords, hashes]))
+    .update(JSON.stringify([route, words.map(([name, value]) => [name, filesByHash(value)])]))
     .digest();
   return { key: idempotencyKey, requestSha256 };
+}
+
+function filesByHash(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(filesByHash);
+  return value instanceof Uint8Array ? createHash('sha256').update(value).digest('hex') : value;
 }

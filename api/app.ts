@@ -2,7 +2,7 @@ import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from '../runtime/logger.js';
 import { renderProblem } from './dialects/native/errors.js';
-import { createNativeRoutes } from './dialects/native/routes.js';
+import { createDialects } from './dialects.js';
 import { createHealthRoutes, type HealthDeps } from './health.js';
 import type { Caller, JobApi } from './jobs.js';
 import { createAuthentication } from './middleware/authenticate.js';
@@ -29,16 +29,18 @@ export function createApp({ jobs, findCaller, maxBodyBytes, logger, ...health }:
   app.use(createRequestLog(logger));
   app.use(helmet());
   app.use(createHealthRoutes(health));
-  app.use(
-    '/api/v1',
-    createNativeRoutes({
-      jobs,
-      authenticate: createAuthentication(findCaller),
-      limitRate: createRateLimit(),
-      readJson: createJsonBody({ maxBytes: maxBodyBytes }),
-    }),
-  );
-  app.use(refuseUnknownPath);
-  app.use(createErrorHandler({ logger, render: renderProblem }));
+  const dialects = createDialects({
+    jobs,
+    authenticate: createAuthentication(findCaller),
+    limitRate: createRateLimit(),
+    readJson: createJsonBody({ maxBytes: maxBodyBytes }),
+    maxBodyBytes,
+  });
+  for (const { router } of dialects) app.use(router);
+  // Whatever goes wrong at a dialect's address is said in its words: the more particular prefix stands first.
+  for (const { prefixes, renderError } of dialects) {
+    app.use(prefixes, refuseUnknownPath, createErrorHandler({ logger, render: renderError }));
+  }
+  app.use(refuseUnknownPath, createErrorHandler({ logger, render: renderProblem }));
   return app;
 }

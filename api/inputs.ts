@@ -1,12 +1,19 @@
 import { createHash } from 'node:crypto';
-import { type InlineMedia, InlineMediaError, readDataUrl, readImageSize } from '../artifacts/inline-media.js';
+import {
+  type InlineMedia,
+  InlineMediaError,
+  readDataUrl,
+  readImageSize,
+  readMedia,
+} from '../artifacts/inline-media.js';
 import { type ArtifactStore, newArtifactKey, storeBytes } from '../artifacts/store.js';
 import { fieldError } from '../contract/errors.js';
 import { newId } from '../runtime/ids.js';
 import type { StoredInput } from '../store/artifacts.js';
-import type { JobRequest, WordFor } from './job-request.js';
+import type { FetchImage } from './fetch-image.js';
+import type { ImageSource, JobRequest, WordFor } from './job-request.js';
 
-/** An image that came inside a request, checked but not yet stored. */
+/** An image that came with a request or from the address that it named, checked but not yet stored. */
 export type ReadInput = Omit<InlineMedia, 'bytes'> & {
   id: string;
   content: Uint8Array;
@@ -22,14 +29,18 @@ const extensions = { 'image/png': 'png', 'image/jpeg': 'jpg', 'image/webp': 'web
 
 /** Larger images than this are no frames of a video; no provider takes them. */
 const MAX_SIDE_PIXELS = 16_384;
+const MAX_PIXELS = 50_000_000;
 
 const MS_PER_DAY = 24 * 60 * 60 * 1_000;
+
+type NamedImage = { source: ImageSource; field: string; fetchImage: FetchImage };
 
 /** Reads every image of a request. @throws `request_invalid` naming the field of the first that is not one. */
 export async function readInputs(
   { firstFrame, lastFrame, references = [] }: JobRequest,
-  wordFor: WordFor,
+  { fetchImage, wordFor }: { fetchImage: FetchImage; wordFor: WordFor },
 ): Promise<ReadInputs> {
+  const readImage = (source: ImageSource, field: string) => readNamedImage({ source, field, fetchImage });
   return {
     ...(firstFrame !== undefined && { firstFrame: await readImage(firstFrame, wordFor('firstFrame')) }),
     ...(lastFrame !== undefined && { lastFrame: await readImage(lastFrame, wordFor('lastFrame')) }),
@@ -69,13 +80,15 @@ function listInputs({ firstFrame, lastFrame, references }: ReadInputs): ReadInpu
   return [firstFrame, lastFrame, ...references].filter((input) => input !== undefined);
 }
 
-async function readImage(text: string, field: string): Promise<ReadInput> {
+async function readNamedImage({ source, field, fetchImage }: NamedImage): Promise<ReadInput> {
   try {
-    const { contentType, bytes } = await readDataUrl(text);
+    const { contentType, bytes } = await readSource(source, fetchImage);
     if (!contentType.startsWith('image/')) throw new InlineMediaError('must be an image');
     const { width, height } = readImageSize(bytes);
-    if (Math.max(width, height) > MAX_SIDE_PIXELS || Math.min(width, height) < 1) {
-      throw new InlineMediaError(`is ${width}x${height} pixels; at most ${MAX_SIDE_PIXELS} a side are taken`);
+    if (Math.max(width, height) > MAX_SIDE_PIXELS || width * height > MAX_PIXELS || Math.min(width, height) < 1) {
+      throw new InlineMediaError(
+        `is ${width}x${height} pixels; at most ${MAX_SIDE_PIXELS} a side and ${MAX_PIXELS} in all are taken`,
+      );
     }
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     return { id: newId('art'), contentType, content: bytes, bytes: bytes.length, sha256, width, height };
@@ -83,4 +96,9 @@ async function readImage(text: string, field: string): Promise<ReadInput> {
     if (error instanceof InlineMediaError) throw fieldError('request_invalid', field, error.message);
     throw error;
   }
+}
+
+async function readSource(source: ImageSource, fetchImage: FetchImage): Promise<InlineMedia> {
+  if (typeof source !== 'string') return readMedia(source);
+  return /^https?:/i.test(source) ? readMedia(await fetchImage(source)) : readDataUrl(source);
 }

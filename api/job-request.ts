@@ -1,4 +1,5 @@
 import type { AspectRatio, Operation } from '../contract/generation.js';
+import type { RoutingPolicy } from '../contract/plan.js';
 
 /** The fields that a request can be refused for. */
 export type RequestField =
@@ -17,11 +18,19 @@ export type RequestField =
   | 'firstFrame'
   | 'lastFrame'
   | 'references'
-  | 'sourceVideo';
+  | 'sourceVideo'
+  | 'routing'
+  | 'deadlineSeconds'
+  | 'callbackUrl';
+
+/** An image as it came: a data URL, an address on the web, or the bytes of an uploaded file. */
+export type ImageSource = string | Uint8Array;
+
+export type Size = { width: number; height: number };
 
 /**
- * What a caller asks for, as a dialect hands it over: its own words translated and checked by themselves, nothing filled in.
- * Images are data URLs.
+ * What a caller asks for, as a dialect hands it over: its own words translated and checked by themselves, nothing filled in but the
+ * defaults that the dialect itself documents.
  */
 export type JobRequest = {
   model: string;
@@ -29,17 +38,22 @@ export type JobRequest = {
   operation?: Operation;
   negativePrompt?: string;
   durationSeconds?: number;
-  size?: { width: number; height: number };
+  size?: Size;
   aspectRatio?: AspectRatio;
   variants?: number;
   seed?: number;
   generateAudio?: boolean;
   enhancePrompt?: boolean;
   personGeneration?: string;
-  firstFrame?: string;
-  lastFrame?: string;
-  references?: string[];
+  firstFrame?: ImageSource;
+  lastFrame?: ImageSource;
+  references?: ImageSource[];
+  /** The first frame must have exactly one of these sizes, which is then the size of the video. */
+  firstFrameSizes?: readonly Size[];
+  /** The id of a finished job, as `job_…`. */
   sourceVideo?: string;
+  routing?: RoutingPolicy;
+  callbackUrl?: string;
   waitSeconds?: number;
   pollIntervalSeconds?: number;
   deadlineSeconds?: number;

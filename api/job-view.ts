@@ -27,6 +27,8 @@ export type Job = {
   phase: JobPhase | null;
   progress: number | null;
   request: GenerationRequest;
+  /** Where the caller wants to be told. */
+  callbackUrl: string | null;
   /** What is held now: nothing once the job has ended. */
   heldMicros: Micros;
   capturedMicros: Micros | null;
@@ -57,6 +59,7 @@ export function viewOfJob(row: JobRow, videos: readonly ArtifactRow[], settings:
     phase: row.phase,
     progress: row.progress,
     request: row.request,
+    callbackUrl: row.callback_url,
     heldMicros: isTerminal(row.state) ? 0 : row.held_micros,
     capturedMicros: row.captured_micros,
     attempts: row.attempts,

@@ -1,7 +1,7 @@
 import type { Client } from '@temporalio/client';
 import { ServiceError } from '../contract/errors.js';
-import type { Artifacts } from '../store/artifacts.js';
-import type { AttemptRow, Attempts } from '../store/attempts.js';
+import type { Micros } from '../contract/money.js';
+import type { AttemptRow } from '../store/attempts.js';
 import type { JobFilter, JobList } from '../store/job-list.js';
 import type { JobRow } from '../store/job-row.js';
 import type { Balance, Ledger } from '../store/ledger.js';
@@ -10,24 +10,44 @@ import type { Usage, UsageRow } from '../store/usage.js';
 import type { Caller } from '../store/workspaces.js';
 import { type AcceptDeps, type AcceptOptions, acceptJob } from './accept.js';
 import { type Content, type ContentAccess, findContent } from './content.js';
-import type { JobRequest } from './job-request.js';
+import { isJobId } from './job-id.js';
+import type { JobRequest, Size } from './job-request.js';
 import { type Job, type ViewSettings, viewOfJob } from './job-view.js';
 import { type LiveWorkflow, lookAtWorkflow } from './live.js';
+import { lifeOf, type ModelLife, type PublicModel } from './models.js';
+import { type Asking, prepareJob } from './prepare.js';
 
 export type { Caller } from '../store/workspaces.js';
 export type { Content } from './content.js';
-export type { JobRequest, RequestField } from './job-request.js';
+export { dialectId, isJobId, jobIdFrom } from './job-id.js';
+export type { ImageSource, JobRequest, RequestField, Size, WordFor } from './job-request.js';
 export type { Job } from './job-view.js';
 export type { LiveWorkflow } from './live.js';
+export type { ModelLife, PublicModel } from './models.js';
 export type Attempt = AttemptRow;
 export type UsageReport = { rows: UsageRow[]; balance: Balance };
 export type ListFilter = Omit<JobFilter, 'workspaceId'>;
 
+/** What a request would cost, and how it would be made. */
+export type Quote = {
+  model: string;
+  operation: Job['operation'];
+  durationSeconds: number;
+  variants: number;
+  size: Size | null;
+  holdMicros: Micros;
+  priceMicrosPerSecond: Micros;
+  minimumHoldMicros: Micros;
+  /** Accounts in the order in which they would be asked. */
+  providers: string[];
+};
+
+/** `linkLifetimeSeconds`: how long the links to files work, where the dialect promises another time than ours. */
+type ReadOptions = { linkLifetimeSeconds?: number };
+
 export type JobApiDeps = AcceptDeps &
   ViewSettings & {
     jobList: JobList;
-    artifacts: Artifacts;
-    attempts: Attempts;
     settlement: Settlement;
     usage: Usage;
     ledger: Ledger;
@@ -37,11 +57,6 @@ export type JobApiDeps = AcceptDeps &
   };
 
 export type JobApi = ReturnType<typeof createJobApi>;
-
-const jobIdPattern = /^job_[0-7][0-9a-hjkmnp-tv-z]{25}$/;
-
-/** Whether this is the id of a job that could exist. Anything else never reaches the database. */
-export const isJobId = (text: string): boolean => jobIdPattern.test(text);
 
 /** What a caller can do, whichever dialect the words arrived in. */
 export function createJobApi(deps: JobApiDeps) {
@@ -54,7 +69,19 @@ export function createJobApi(deps: JobApiDeps) {
       return { job: await view(job), isReplay };
     },
 
-    get: async (id: string, caller: Caller): Promise<Job> => view(await find(id, caller)),
+    /** Prices a request as `accept` would, and takes nothing. */
+    async quote(request: JobRequest, asking: Asking): Promise<Quote> {
+      const prepared = await prepareJob(deps, request, asking);
+      const { model, request: wanted, shape, plan, holdMicros } = prepared;
+      const { name, priceMicrosPerSecond, minimumHoldMicros } = model;
+      const { operation, durationSeconds, variants } = wanted;
+      const prices = { holdMicros, priceMicrosPerSecond, minimumHoldMicros };
+      const providers = plan.routes.map(({ account }) => account);
+      return { model: name, operation, durationSeconds, variants, size: shape.size ?? null, ...prices, providers };
+    },
+
+    get: async (id: string, caller: Caller, options?: ReadOptions): Promise<Job> =>
+      view(await find(id, caller), options),
 
     async list(filter: ListFilter, { workspaceId }: Caller): Promise<{ jobs: Job[]; hasMore: boolean }> {
       const page = await jobList.page({ ...filter, workspaceId });
@@ -72,6 +99,14 @@ export function createJobApi(deps: JobApiDeps) {
       if (await settlement.cancelUnstarted(id)) return view(await find(id, caller));
       deps.wakeDispatcher();
       return view(marked);
+    },
+
+    /** Takes a job that has ended, with its files and its prompt, out of everybody's sight. @throws `not_found`, `job_not_finished` */
+    async remove(id: string, caller: Caller): Promise<void> {
+      const { workspaceId } = caller;
+      if (isJobId(id) && (await jobs.remove({ id, workspaceId }))) return;
+      const { state } = await find(id, caller);
+      throw new ServiceError('job_not_finished', { detail: `The job is ${state}: cancel it, or wait for its end.` });
     },
 
     async attemptsOf(id: string, caller: Caller): Promise<Attempt[]> {
@@ -102,6 +137,11 @@ export function createJobApi(deps: JobApiDeps) {
       return `${temporalUi.url}/namespaces/${encodeURIComponent(temporalUi.namespace)}/workflows/${id}`;
     },
 
+    /** The models that callers can name, by name. */
+    models: deps.models,
+
+    lifeOf: (model: PublicModel): ModelLife => lifeOf(model, Date.now()),
+
     publicUrl: deps.publicUrl,
   };
 
@@ -111,9 +151,9 @@ export function createJobApi(deps: JobApiDeps) {
     return job;
   }
 
-  async function view(row: JobRow): Promise<Job> {
+  async function view(row: JobRow, options?: ReadOptions): Promise<Job> {
     const videos = row.state === 'succeeded' ? await artifacts.videosOf(row.id) : [];
-    return viewOfJob(row, videos, deps);
+    return viewOfJob(row, videos, { ...deps, ...options });
   }
 }
 

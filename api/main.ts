@@ -1,4 +1,5 @@
 import { createDiskStore } from '../artifacts/disk-store.js';
+import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
 import { createLinkSigner } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
 import { abilitiesOf } from '../providers/registry.js';
@@ -20,6 +21,7 @@ import { createSettlement } from '../store/settlement.js';
 import { createUsage } from '../store/usage.js';
 import { createWorkspaces } from '../store/workspaces.js';
 import { createApp } from './app.js';
+import { createFetchImage } from './fetch-image.js';
 import { createJobApi } from './jobs.js';
 import { createPublicModels } from './models.js';
 import { startServer } from './server.js';
@@ -44,6 +46,8 @@ const dispatcher = createDispatcher({
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,
 });
+
+const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });
 
 const jobs = createJobApi({
   jobs: createJobs(database),
@@ -71,6 +75,10 @@ const jobs = createJobApi({
     retryPauseMs: config.RETRY_PAUSE_MS,
     longestRetryAfterMs: config.LONGEST_RETRY_AFTER_MS,
   },
+  fetchImage: createFetchImage(fetchGuarded),
+  isHealthy: async () => true,
+  hasPublicAddress: config.HAS_PUBLIC_URL,
+  allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
   publicUrl: withoutSlash(config.PUBLIC_URL),
   linkLifetimeSeconds: config.LINK_LIFETIME_SECONDS,
   retentionDays: config.ARTIFACT_RETENTION_DAYS,
@@ -96,7 +104,7 @@ process.send?.('ready');
 closeOnSignal(logger, async () => {
   await server.close();
   await dispatcher.close();
-  await Promise.all([database.close(), temporal.connection.close()]);
+  await Promise.all([database.close(), temporal.connection.close(), fetchGuarded.close()]);
 });
 
 function withoutSlash(url: string): string {

@@ -1,156 +1,104 @@
-import type { ModelAbilities } from '../contract/abilities.js';
-import { fieldError } from '../contract/errors.js';
-import type { AspectRatio, GenerationRequest } from '../contract/generation.js';
+import { fieldError, ServiceError } from '../contract/errors.js';
+import { aspectRatioOf, type GenerationRequest } from '../contract/generation.js';
 import { holdFor, type Micros } from '../contract/money.js';
-import type { JobLimits, JobPlan, JobTiming } from '../contract/plan.js';
-import type { RequestField, WordFor } from './job-request.js';
-import type { PublicModel, PublicRoute } from './models.js';
-
-/** What routing needs to know of an input. */
-export type InputFacts = { contentType: string; bytes: number };
-
-/** A request whose defaults are filled in; its shape is still as the caller gave it. */
-export type RoutableRequest = Omit<GenerationRequest, 'inputs' | 'aspectRatio' | 'size'> & {
-  size?: { width: number; height: number };
-  aspectRatio?: AspectRatio;
-  sourceVideo?: string;
-  inputs: { firstFrame?: InputFacts; lastFrame?: InputFacts; references: InputFacts[] };
-};
+import type { JobLimits, JobPlan, JobTiming, RoutingPolicy } from '../contract/plan.js';
+import { type Circumstances, canDo, isSame, type RoutableRequest, unfitField } from './fitness.js';
+import type { WordFor } from './job-request.js';
+import { isRetired, type PublicModel, type PublicRoute } from './models.js';
+import { orderRoutes } from './route-order.js';
 
 export type ServiceTiming = Omit<JobTiming, 'firstLookMs' | 'lookIntervalMs'>;
 
 export type RoutedJob = {
   plan: JobPlan;
-  /** Both or neither: without either, the provider's default shape. */
+  /** Without a size, the provider's default shape. */
   shape: Pick<GenerationRequest, 'size' | 'aspectRatio'>;
   holdMicros: Micros;
+};
+
+export type RoutingOptions = {
+  timing: ServiceTiming;
+  wordFor: WordFor;
+  policy: RoutingPolicy;
+  hasPublicAddress: boolean;
+  isHealthy: (route: PublicRoute) => boolean;
+  nowMs: number;
+  random: () => number;
 };
 
 const TRIES_PER_PROVIDER = 2;
 const TRIES_PER_JOB = 4;
 const MAX_SPEND_PER_PRICE = 3;
 
-/** The routes that can do all that is asked, in the catalogue's order. @throws `no_route`, naming the field that none can do. */
-export function planJob(
-  model: PublicModel,
-  request: RoutableRequest,
-  { timing, wordFor }: { timing: ServiceTiming; wordFor: WordFor },
-): RoutedJob {
-  const shape = shapeOf(model, request);
+/** The routes that can do all that is asked, in the order of the policy. @throws `model_retired`; `no_route`, naming the field that none can do */
+export function planJob(model: PublicModel, request: RoutableRequest, options: RoutingOptions): RoutedJob {
+  const { timing, wordFor, policy, hasPublicAddress, isHealthy, nowMs, random } = options;
+  const { durationSeconds, variants, waitSeconds, pollIntervalSeconds, deadlineSeconds } = request;
+  const alive = model.routes.filter((route) => !isRetired(route, nowMs));
+  if (alive.length === 0) throw retired(model);
+  const eligible = policy === 'official' ? alive.filter(({ official }) => official) : alive;
+  if (eligible.length === 0) throw fieldError('no_route', wordFor('routing'), `${model.name} has no official provider`);
+
+  const deadlineMs = inMilliseconds(deadlineSeconds) ?? timing.deadlineMs;
+  const circumstances: Circumstances = { hasPublicAddress, deadlineAtMs: nowMs + deadlineMs };
+  const shape = shapeOf(eligible, request);
   const asked = { ...request, ...shape };
-  const candidates = model.routes.filter(({ abilities }) => checks.every(({ fits }) => fits(abilities, asked)));
+  const candidates = eligible.filter((route) => canDo(route, asked, circumstances));
   if (candidates.length === 0) {
-    const field = unfitField(model.routes, asked);
+    const field = unfitField(eligible, asked, circumstances);
     throw fieldError('no_route', wordFor(field), `no provider of the model ${model.name} can do this`);
   }
 
-  const { durationSeconds, variants, waitSeconds, pollIntervalSeconds, deadlineSeconds } = request;
   const holdMicros = holdFor(model, durationSeconds, variants);
   const limits: JobLimits = {
     triesPerProvider: TRIES_PER_PROVIDER,
     triesPerJob: TRIES_PER_JOB,
     spendMicros: MAX_SPEND_PER_PRICE * holdMicros,
   };
-  const routes = candidates.map(({ account, upstreamModel, costMicrosPerSecond, failoverOnModeration, abilities }) => ({
-    account,
-    upstreamModel,
-    costMicros: Math.ceil(costMicrosPerSecond * durationSeconds * variants),
-    failoverOnModeration,
-    canReconcile: abilities.canReconcile,
-    firstLookMs: abilities.polling.firstLookMs,
-    lookIntervalMs: abilities.polling.intervalMs,
-  }));
+  const routes = orderRoutes(candidates, { policy, isHealthy, random }).map(
+    ({ account, upstreamModel, costMicrosPerSecond, failoverOnModeration, abilities }) => ({
+      account,
+      upstreamModel,
+      costMicros: Math.ceil(costMicrosPerSecond * durationSeconds * variants),
+      failoverOnModeration,
+      canReconcile: abilities.canReconcile,
+      firstLookMs: abilities.polling.firstLookMs,
+      lookIntervalMs: abilities.polling.intervalMs,
+    }),
+  );
   const callersTiming = {
     firstLookMs: inMilliseconds(waitSeconds),
     lookIntervalMs: inMilliseconds(pollIntervalSeconds),
-    deadlineMs: inMilliseconds(deadlineSeconds) ?? timing.deadlineMs,
+    deadlineMs,
   };
   return { plan: { routes, timing: { ...timing, ...callersTiming }, limits }, shape, holdMicros };
 }
 
-/** Pixels and aspect ratio together. A ratio alone takes the first such shape of any route, so that all routes make the same. */
-function shapeOf({ routes }: PublicModel, { size, aspectRatio }: RoutableRequest): RoutedJob['shape'] {
-  if (size || !aspectRatio) return { size, aspectRatio };
+/**
+ * A follow-up has its source's size. A ratio alone takes the first such shape of any route, so that all routes make the same; a video
+ * without either has the pixels of its first frame, where some route can make those.
+ */
+function shapeOf(routes: readonly PublicRoute[], { size, aspectRatio, inputs }: RoutableRequest): RoutedJob['shape'] {
+  const { sourceVideo, firstFrame } = inputs;
+  if (sourceVideo) return withRatio(sourceVideo.size);
+  if (size) return { size, aspectRatio };
   const shapes = routes.flatMap(({ abilities }) => abilities.geometry.shapes);
-  const shape = shapes.find((candidate) => candidate.aspectRatio === aspectRatio);
-  return { size: shape && { width: shape.width, height: shape.height }, aspectRatio };
-}
-
-type Check = { field: RequestField; fits: (abilities: ModelAbilities, request: RoutableRequest) => boolean };
-
-/** In the order in which fields are named when a request fails for several. */
-const checks: Check[] = [
-  { field: 'operation', fits: ({ operations }, { operation }) => operations.includes(operation) },
-  { field: 'sourceVideo', fits: (_, { sourceVideo }) => sourceVideo === undefined },
-  { field: 'durationSeconds', fits: ({ duration }, { durationSeconds }) => lengthFits(duration, durationSeconds) },
-  {
-    field: 'aspectRatio',
-    fits: ({ geometry }, { aspectRatio }) =>
-      aspectRatio === undefined || geometry.shapes.some((shape) => shape.aspectRatio === aspectRatio),
-  },
-  {
-    field: 'size',
-    fits: ({ geometry }, { size }) =>
-      size === undefined || geometry.shapes.some((shape) => shape.width === size.width && shape.height === size.height),
-  },
-  { field: 'variants', fits: ({ maxVariants }, { variants }) => variants <= maxVariants },
-  { field: 'prompt', fits: ({ promptMaxCharacters }, { prompt }) => prompt.length <= promptMaxCharacters },
-  {
-    field: 'negativePrompt',
-    fits: ({ options }, { negativePrompt }) => negativePrompt === undefined || options.negativePrompt,
-  },
-  { field: 'seed', fits: ({ options }, { seed }) => seed === undefined || options.seed },
-  {
-    field: 'generateAudio',
-    fits: ({ options }, { generateAudio }) => generateAudio === undefined || options.generateAudio,
-  },
-  {
-    field: 'enhancePrompt',
-    fits: ({ options }, { enhancePrompt }) => enhancePrompt === undefined || options.enhancePrompt,
-  },
-  {
-    field: 'personGeneration',
-    fits: ({ options }, { personGeneration }) => personGeneration === undefined || options.personGeneration,
-  },
-  {
-    field: 'firstFrame',
-    fits: ({ inputs }, { inputs: { firstFrame } }) =>
-      !firstFrame || (inputs.firstFrame && fileFits(inputs, firstFrame)),
-  },
-  {
-    field: 'lastFrame',
-    fits: ({ inputs }, { inputs: { lastFrame } }) => !lastFrame || (inputs.lastFrame && fileFits(inputs, lastFrame)),
-  },
-  {
-    field: 'references',
-    fits: ({ inputs }, { inputs: { references } }) =>
-      references.length <= inputs.maxReferences && references.every((file) => fileFits(inputs, file)),
-  },
-];
-
-function lengthFits(duration: ModelAbilities['duration'], seconds: number): boolean {
-  switch (duration.kind) {
-    case 'range':
-      return duration.min <= seconds && seconds <= duration.max;
-    case 'set':
-      return duration.values.includes(seconds);
+  if (aspectRatio) {
+    const shape = shapes.find((candidate) => candidate.aspectRatio === aspectRatio);
+    return { size: shape && { width: shape.width, height: shape.height }, aspectRatio };
   }
+  if (!firstFrame || !shapes.some((shape) => isSame(shape, firstFrame))) return {};
+  return withRatio(firstFrame);
 }
 
-function fileFits({ maxBytes, contentTypes }: ModelAbilities['inputs'], { bytes, contentType }: InputFacts): boolean {
-  return bytes <= maxBytes && contentTypes.includes(contentType);
+function withRatio({ width, height }: { width: number; height: number }): RoutedJob['shape'] {
+  const size = { width, height };
+  return { size, aspectRatio: aspectRatioOf(size) };
 }
 
-/** The first field that no route can do; where each can be done somewhere, the one at which no route is left for all before it. */
-function unfitField(routes: PublicRoute[], request: RoutableRequest): RequestField {
-  const hopeless = checks.find(({ fits }) => !routes.some(({ abilities }) => fits(abilities, request)));
-  if (hopeless) return hopeless.field;
-  let left = routes;
-  for (const { field, fits } of checks) {
-    left = left.filter(({ abilities }) => fits(abilities, request));
-    if (left.length === 0) return field;
-  }
-  return 'model';
+function retired({ name, replacement }: PublicModel): ServiceError {
+  const detail = replacement ? `The model ${name} is retired; use ${replacement}.` : `The model ${name} is retired.`;
+  return new ServiceError('model_retired', { detail });
 }
 
 function inMilliseconds(seconds: number | undefined): number | null {

@@ -20,7 +20,8 @@ const HEAD_CHARACTERS = 64;
 /** Reads `data:image/png;base64,…`. Its bytes must be of the type that it declares; throws `InlineMediaError`. */
 export async function readDataUrl(text: string): Promise<InlineMedia> {
   const head = /^data:([a-z]+\/[a-z0-9.+-]+);base64,/i.exec(text.slice(0, HEAD_CHARACTERS));
-  if (!head) throw new InlineMediaError('must be a base64 data URL, such as data:image/png;base64,…');
+  if (!head)
+    throw new InlineMediaError('must be an http(s) address or a base64 data URL, such as data:image/png;base64,…');
   const contentType = inlineContentTypes.find((type) => type === head[1]?.toLowerCase());
   if (!contentType) throw new InlineMediaError(`must be one of ${inlineContentTypes.join(', ')}`);
 
@@ -35,6 +36,16 @@ export async function readDataUrl(text: string): Promise<InlineMedia> {
     throw new InlineMediaError(`says ${contentType}, but its content is ${sniffed?.mime ?? 'not known'}`);
   }
   return { contentType, bytes };
+}
+
+/** Media that came as a file, by its bytes alone: whatever its name or its sender called it. Throws `InlineMediaError`. */
+export async function readMedia(bytes: Uint8Array): Promise<InlineMedia> {
+  const sniffed = await fileTypeFromBuffer(bytes);
+  const contentType = inlineContentTypes.find((type) => type === sniffed?.mime);
+  if (contentType) return { contentType, bytes };
+  throw new InlineMediaError(
+    `must be one of ${inlineContentTypes.join(', ')}; its content is ${sniffed?.mime ?? 'not known'}`,
+  );
 }
 
 /** Width and height in pixels of an image; throws `InlineMediaError` for one that cannot be read. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import express from 'express';
 import helmet from 'helmet';
-import { createAuthentication } from '../api/middleware/authenticate.js';
+import { bearer, createAuthentication } from '../api/middleware/authenticate.js';
 import { createJsonBody } from '../api/middleware/json-body.js';
 import { createRequestLog } from '../api/middleware/log-requests.js';
 import { createRateLimit } from '../api/middleware/rate-limit.js';
@@ -23,7 +23,7 @@ app.disable('x-powered-by');
 app.disable('etag');
 app.use(createRequestLog(createLogger('baseline', 'info')));
 app.use(helmet());
-const guarded = [createAuthentication((secret) => workspaces.authenticate(secret)), createRateLimit()];
+const guarded = [createAuthentication((secret) => workspaces.authenticate(secret))(bearer), createRateLimit()];
 app.post(
   '/rows',
   guarded,

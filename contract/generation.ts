@@ -7,6 +7,20 @@ export type Operation = (typeof operations)[number];
 export const aspectRatios = ['16:9', '9:16', '1:1', '7:4', '4:7'] as const;
 export type AspectRatio = (typeof aspectRatios)[number];
 
+/** The ratio of these pixels, when it has a name. */
+export function aspectRatioOf({ width, height }: { width: number; height: number }): AspectRatio | undefined {
+  return aspectRatios.find((ratio) => {
+    const [across, down] = sidesOf(ratio);
+    return width > 0 && width * down === height * across;
+  });
+}
+
+/** Its two numbers: 16 and 9 of `16:9`. */
+export function sidesOf(ratio: AspectRatio): readonly [number, number] {
+  const [across = 0, down = 0] = ratio.split(':').map(Number);
+  return [across, down];
+}
+
 /** True for text that PostgreSQL and UTF-8 can hold: no U+0000, no lone surrogate. */
 export function isStorableText(text: string): boolean {
   return !text.includes('\u0000') && text.isWellFormed();
@@ -35,7 +49,7 @@ export type SourceVideo = z.infer<typeof sourceVideoSchema>;
 
 /**
  * What a caller asked for in normal form, whichever dialect the words arrived in. Kept in the job's row.
- * `size` and `aspectRatio` are both set or both absent; absent means the provider's default shape.
+ * Without `size` the provider's default shape is meant; `aspectRatio` is that of `size`, where it has a name.
  */
 export const generationRequestSchema = z.object({
   model: z.string(),

@@ -13,19 +13,23 @@ export type JobFilter = {
   /** The id of the last job of the page before. */
   after?: string;
   limit: number;
+  /** By the time of their creation; newest first when left out. */
+  order?: 'asc' | 'desc';
 };
 
 export type JobList = ReturnType<typeof createJobList>;
 
 export function createJobList(database: Database) {
   return {
-    /** Newest first. `hasMore` tells that another page follows. */
+    /** `hasMore` tells that another page follows. */
     async page(filter: JobFilter): Promise<{ jobs: JobRow[]; hasMore: boolean }> {
+      const { order = 'desc' } = filter;
       let query = database.queries
         .selectFrom('jobs')
         .select([...jobRowColumns])
         .where('workspace_id', '=', filter.workspaceId)
-        .orderBy('id', 'desc')
+        .where('deleted_at', 'is', null)
+        .orderBy('id', order)
         .limit(filter.limit + 1);
       if (filter.status) query = query.where('state', '=', filter.status);
       if (filter.model) query = query.where('model', '=', filter.model);
@@ -33,7 +37,7 @@ export function createJobList(database: Database) {
       if (filter.operation) query = query.where('operation', '=', filter.operation);
       if (filter.createdFrom) query = query.where('created_at', '>=', filter.createdFrom);
       if (filter.createdBefore) query = query.where('created_at', '<', filter.createdBefore);
-      if (filter.after) query = query.where('id', '<', filter.after);
+      if (filter.after) query = query.where('id', order === 'desc' ? '<' : '>', filter.after);
       const rows = await query.execute();
       return { jobs: rows.slice(0, filter.limit), hasMore: rows.length > filter.limit };
     },

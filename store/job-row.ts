@@ -13,6 +13,7 @@ const columns = [
   'phase',
   'progress',
   'provider',
+  'callback_url',
   'attempts',
   'price_micros_per_second',
   'held_micros',

@@ -17,6 +17,7 @@ export type NewJob = {
   plan: JobPlan;
   priceMicrosPerSecond: Micros;
   holdMicros: Micros;
+  callbackUrl?: string;
   inputs: StoredInput[];
   idempotency?: { key: string; requestSha256: Buffer };
 };
@@ -42,8 +43,8 @@ const acceptStatement = {
       returning 1
     ), job as (
       insert into jobs (id, workspace_id, api_key_id, dialect, operation, model, request, plan, provider,
-        price_micros_per_second, held_micros)
-      select $1, $2, $3, $5, $6::jsonb->>'operation', $6::jsonb->>'model', $6::jsonb, $7::jsonb, $8, $9, $10
+        price_micros_per_second, held_micros, callback_url)
+      select $1, $2, $3, $5, $6::jsonb->>'operation', $6::jsonb->>'model', $6::jsonb, $7::jsonb, $8, $9, $10, $14
       from room where $12::text is null or exists (select from key)
       returning *
     ), event as (
@@ -67,13 +68,29 @@ const keptKeyStatement = {
 
 const findStatement = {
   name: 'find_job',
-  text: `select ${jobColumns('jobs')} from jobs where id = $1 and workspace_id = $2`,
+  text: `select ${jobColumns('jobs')} from jobs where id = $1 and workspace_id = $2 and deleted_at is null`,
 };
 
 const requestCancelStatement = {
   name: 'request_cancel',
   text: `update jobs set cancel_requested_at = coalesce(cancel_requested_at, now())
     where id = $1 and workspace_id = $2 and state in ('queued', 'running') returning ${jobColumns('jobs')}`,
+};
+
+/** What the caller wrote goes at once, files as soon as they are swept; what money moved for it stays in the ledger. */
+const removeStatement = {
+  name: 'remove_job',
+  text: `with job as (
+      update jobs set deleted_at = now(), callback_url = null, last_sequence = last_sequence + 1,
+        request = jsonb_set(request, '{prompt}', '""') - 'negativePrompt'
+      where id = $1 and workspace_id = $2 and finished_at is not null and deleted_at is null
+      returning id, last_sequence
+    ), files as (
+      update artifacts set expires_at = least(expires_at, now()) from job where artifacts.job_id = job.id
+    ), event as (
+      insert into job_events (job_id, sequence, type) select id, last_sequence, 'job.deleted' from job
+    )
+    select id from job`,
 };
 
 const availableStatement = {
@@ -106,6 +123,7 @@ export function createJobs(database: Database) {
         JSON.stringify(job.inputs),
         job.idempotency?.key ?? null,
         job.idempotency?.requestSha256 ?? null,
+        job.callbackUrl ?? null,
       ];
       try {
         const [accepted] = await run<JobRow>(acceptStatement, values);
@@ -144,6 +162,12 @@ export function createJobs(database: Database) {
     async requestCancel({ id, workspaceId }: { id: string; workspaceId: string }): Promise<JobRow | undefined> {
       const [row] = await run<JobRow>(requestCancelStatement, [id, workspaceId]);
       return row;
+    },
+
+    /** Takes a job that has ended out of every reader's sight. False when there is none such. */
+    async remove({ id, workspaceId }: { id: string; workspaceId: string }): Promise<boolean> {
+      const removed = await run(removeStatement, [id, workspaceId]);
+      return removed.length > 0;
     },
   };
 

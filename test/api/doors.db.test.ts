@@ -101,7 +101,7 @@ describe('an address', () => {
   it.each([
     ['DELETE', path, 'GET, POST'],
     ['PUT', `${path}/status`, 'GET, POST'],
-    ['PATCH', unknownJob, 'GET'],
+    ['PATCH', unknownJob, 'GET, DELETE'],
     ['GET', `${unknownJob}/cancel`, 'POST'],
     ['POST', `${unknownJob}/attempts`, 'GET'],
     ['POST', `${unknownJob}/content`, 'GET, HEAD'],

@@ -1,6 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
+import type { RoutableRequest } from '../../api/fitness.js';
 import type { PublicModel, PublicRoute } from '../../api/models.js';
-import { planJob, type RoutableRequest } from '../../api/routing.js';
+import { planJob, type RoutingOptions } from '../../api/routing.js';
 import type { ModelAbilities } from '../../contract/abilities.js';
 import { ServiceError } from '../../contract/errors.js';
 import { aPlan } from '../support/plans.js';
@@ -15,6 +16,7 @@ function aRoute(account: string, changes: Partial<ModelAbilities> = {}): PublicR
     costMicrosPerSecond: 70_000,
     failoverOnModeration: false,
     lifecycle: { status: 'active' },
+    official: false,
     abilities: {
       operations: ['text_to_video'],
       duration: { kind: 'range', min: 1, max: 30 },
@@ -63,8 +65,17 @@ function aRequest(changes: Partial<RoutableRequest> = {}): RoutableRequest {
 }
 
 const { timing } = aPlan();
-const plan = (model: PublicModel, request: RoutableRequest) =>
-  planJob(model, request, { timing, wordFor: (field) => `their ${field}` });
+const plan = (model: PublicModel, request: RoutableRequest, options: Partial<RoutingOptions> = {}) =>
+  planJob(model, request, {
+    timing,
+    wordFor: (field) => `their ${field}`,
+    policy: 'auto',
+    hasPublicAddress: true,
+    isHealthy: () => true,
+    nowMs: Date.parse('2026-11-21T08:00:00Z'),
+    random: () => 0,
+    ...options,
+  });
 
 function refusalOf(model: PublicModel, request: RoutableRequest): ServiceError {
   try {
@@ -136,13 +147,19 @@ describe('planJob', () => {
 
     expect(shape).toEqual({ size: { width: 720, height: 1280 }, aspectRatio: '9:16' });
     expect(made.routes.map(({ account }) => account)).toEqual(['both']);
-    expect(plan(model, aRequest()).shape).toEqual({ size: undefined, aspectRatio: undefined });
+    expect(plan(model, aRequest()).shape).toEqual({});
   });
 
-  const png = { contentType: 'image/png', bytes: 10 };
+  const png = { contentType: 'image/png', bytes: 10, width: 1280, height: 720 };
+  const source = {
+    jobId: 'job_1',
+    task: { account: 'c', upstreamModel: 'c-model', id: 'task-1' },
+    durationSeconds: 8,
+    size: { width: 1280, height: 720 },
+  };
   it.each<[string, Partial<RoutableRequest>, string]>([
     ['an operation', { operation: 'extend' }, 'operation'],
-    ['a source video', { sourceVideo: 'job_1' }, 'sourceVideo'],
+    ['a source video', { inputs: { references: [], sourceVideo: source } }, 'sourceVideo'],
     ['a length', { durationSeconds: 31 }, 'durationSeconds'],
     ['a ratio', { aspectRatio: '1:1', size: { width: 720, height: 720 } }, 'aspectRatio'],
     ['a size', { aspectRatio: '16:9', size: { width: 1920, height: 1080 } }, 'size'],

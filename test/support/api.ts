@@ -3,10 +3,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type AppDeps, createApp } from '../../api/app.js';
+import { createFetchImage } from '../../api/fetch-image.js';
 import { createJobApi, type JobApiDeps } from '../../api/jobs.js';
 import { createPublicModels } from '../../api/models.js';
 import { startServer } from '../../api/server.js';
 import { createDiskStore } from '../../artifacts/disk-store.js';
+import { createGuardedFetch } from '../../artifacts/guarded-fetch.js';
 import { createLinkSigner } from '../../artifacts/signed-links.js';
 import { type Catalogue, catalogueSchema } from '../../contract/catalogue.js';
 import { abilitiesOf } from '../../providers/registry.js';
@@ -24,7 +26,14 @@ import { createWorkspaces, type Scope } from '../../store/workspaces.js';
 import { cloneDatabase } from './database.js';
 import { aPlan } from './plans.js';
 
-type Options = { app?: Partial<AppDeps>; jobs?: Partial<JobApiDeps>; poolSize?: number };
+type Options = {
+  app?: Partial<AppDeps>;
+  jobs?: Partial<JobApiDeps>;
+  poolSize?: number;
+  /** Ports of this machine that images may be fetched from and webhooks may name. */
+  allowLoopbackPorts?: number[];
+  catalogue?: Catalogue;
+};
 
 /** Nobody listens here: Temporal is away unless a test gives its address. */
 const NOBODY = '127.0.0.1:9';
@@ -53,7 +62,13 @@ const testCatalogue: Catalogue = catalogueSchema.parse({
 export type Api = Awaited<ReturnType<typeof startApi>>;
 
 /** The real application on a database and a folder of its own. No dispatcher runs: a job stays queued until a test moves it. */
-export async function startApi({ app = {}, jobs: jobDeps = {}, poolSize = 10 }: Options = {}) {
+export async function startApi({
+  app = {},
+  jobs: jobDeps = {},
+  poolSize = 10,
+  allowLoopbackPorts = [],
+  catalogue = testCatalogue,
+}: Options = {}) {
   const { url: databaseUrl, drop } = await cloneDatabase();
   const folder = await mkdtemp(join(tmpdir(), 'reelay-api-'));
   const database = createDatabase(databaseUrl, { poolSize });
@@ -64,6 +79,7 @@ export async function startApi({ app = {}, jobs: jobDeps = {}, poolSize = 10 }: 
   const ledger = createLedger(database);
   const settlement = createSettlement(database);
   const jobs = createJobs(database);
+  const fetchGuarded = createGuardedFetch({ allowLoopbackPorts });
   let wakeCount = 0;
 
   const jobApi = createJobApi({
@@ -76,9 +92,13 @@ export async function startApi({ app = {}, jobs: jobDeps = {}, poolSize = 10 }: 
     ledger,
     store,
     signer: createLinkSigner(linkSecret),
-    models: createPublicModels(testCatalogue, ({ adapter, settings }, model) => abilitiesOf(adapter, model, settings)),
+    models: createPublicModels(catalogue, ({ adapter, settings }, model) => abilitiesOf(adapter, model, settings)),
     temporal,
     timing: aPlan().timing,
+    fetchImage: createFetchImage(fetchGuarded),
+    isHealthy: async () => true,
+    hasPublicAddress: true,
+    allowLoopbackPorts,
     publicUrl: 'https://reelay.test',
     linkLifetimeSeconds: 3_600,
     retentionDays: 30,
@@ -145,6 +165,7 @@ export async function startApi({ app = {}, jobs: jobDeps = {}, poolSize = 10 }: 
     },
     async close() {
       await server.close();
+      await fetchGuarded.close();
       await database.close();
       await temporal.connection.close();
       await drop();

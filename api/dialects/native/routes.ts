@@ -1,16 +1,20 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
 import { fieldError } from '../../../contract/errors.js';
-import type { Job, JobApi } from '../../jobs.js';
+import type { Job } from '../../jobs.js';
+import { bearer } from '../../middleware/authenticate.js';
 import { callerOf } from '../../middleware/caller.js';
+import type { Dialect, DialectDeps } from '../../middleware/dialect.js';
 import { allowOnly } from '../../middleware/errors.js';
-import { invalidFields, parseRequest } from '../../middleware/parse.js';
+import { readIdempotencyKey } from '../../middleware/idempotency-key.js';
+import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { sendContent } from '../../middleware/send-content.js';
 import { attemptAnswer, jobAnswer, liveAnswer, usageAnswer } from './answers.js';
-import { contentSchema, idempotencyKeySchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
+import { renderProblem } from './errors.js';
+import { createModelRoutes, tellLifeOfModel } from './model-routes.js';
+import { contentSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
 import { translateRequest } from './translate.js';
 
-type Deps = { jobs: JobApi; authenticate: RequestHandler; limitRate: RequestHandler; readJson: RequestHandler };
 type OfJob = { id: string };
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
@@ -18,10 +22,16 @@ const DEFAULT_USAGE_DAYS = 30;
 const MAX_USAGE_DAYS = 366;
 
 /** The native API: Omixa's two routes and what we add to them. */
-export function createNativeRoutes({ jobs, authenticate, limitRate, readJson }: Deps): Router {
+export function createNativeDialect(deps: DialectDeps): Dialect {
   const router = Router();
-  const reading = [authenticate, limitRate, requireScope('jobs:read')];
-  const writing = [authenticate, limitRate, requireScope('jobs:write')];
+  router.use('/api/v1', createJobRoutes(deps), createModelRoutes(deps));
+  return { prefixes: ['/api/v1'], router, renderError: renderProblem };
+}
+
+function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDeps): Router {
+  const router = Router();
+  const reading = [authenticate(bearer), limitRate, requireScope('jobs:read')];
+  const writing = [authenticate(bearer), limitRate, requireScope('jobs:write')];
 
   const answer = (job: Job, request: Request<unknown>, { showsQueued }: { showsQueued: boolean }) => {
     const temporalLink = jobs.temporalLink(job.id, callerOf(request));
@@ -32,6 +42,7 @@ export function createNativeRoutes({ jobs, authenticate, limitRate, readJson }: 
   jobsPath.post(writing, readJson, async (request: Request, response: Response) => {
     const idempotencyKey = readIdempotencyKey(request);
     const { request: wanted, wordFor } = translateRequest(parseRequest(newJobSchema, request.body));
+    tellLifeOfModel(response, { jobs, name: wanted.model });
     const options = { caller: callerOf(request), dialect: 'native', route: 'POST /api/v1/videos/jobs' };
     const { job, isReplay } = await jobs.accept(wanted, { ...options, idempotencyKey, wordFor });
     if (isReplay) response.set('Idempotency-Replayed', 'true');
@@ -76,7 +87,11 @@ export function createNativeRoutes({ jobs, authenticate, limitRate, readJson }: 
     const job = await jobs.get(request.params.id, callerOf(request));
     response.json(answer(job, request, { showsQueued: true }));
   });
-  jobPath.all(allowOnly('GET'));
+  jobPath.delete(writing, async (request: Request<OfJob>, response: Response) => {
+    await jobs.remove(request.params.id, callerOf(request));
+    response.status(204).end();
+  });
+  jobPath.all(allowOnly('GET', 'DELETE'));
 
   const cancelPath = router.route('/videos/jobs/:id/cancel');
   cancelPath.post(writing, async (request: Request<OfJob>, response: Response) => {
@@ -127,12 +142,6 @@ export function createNativeRoutes({ jobs, authenticate, limitRate, readJson }: 
 function unlessSigned(handler: RequestHandler): RequestHandler {
   return (request, response, next) =>
     request.query.signature === undefined ? handler(request, response, next) : next();
-}
-
-function readIdempotencyKey(request: Request): string | undefined {
-  const parsed = idempotencyKeySchema.safeParse(request.get('idempotency-key'));
-  if (parsed.success) return parsed.data;
-  throw invalidFields(parsed.error.issues.map(({ message }) => ({ field: 'Idempotency-Key', message })));
 }
 
 function readStatusId(request: Request): string {

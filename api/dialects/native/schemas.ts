@@ -1,5 +1,7 @@
 import { z } from 'zod';
+import { contentKinds } from '../../../contract/artifact.js';
 import { aspectRatios, callerTextSchema, operations } from '../../../contract/generation.js';
+import { routingPolicies } from '../../../contract/plan.js';
 import { jobStates } from '../../../contract/states.js';
 import { isJobId } from '../../jobs.js';
 
@@ -34,6 +36,9 @@ const inlineMediaSchema = z
     { error: 'must be a data URL, {"url": data URL} or {"data": base64, "mime_type": "image/png"}' },
   )
   .optional();
+
+/** Where the job is to be told of; checked further when the job is taken. */
+const callbackUrlSchema = callerTextSchema.min(1).max(2_048);
 
 const operationSchema = z.enum(operations).optional();
 const secondsSchema = numeric(z.number().min(1).max(30));
@@ -75,6 +80,8 @@ export const newJobSchema = z.strictObject({
   wait_seconds: numeric(z.number().min(0).max(600)),
   poll_interval_seconds: numeric(z.number().min(1).max(60)),
   deadline_seconds: numeric(z.number().min(60).max(DAY_SECONDS)),
+  routing: z.enum(routingPolicies).optional(),
+  callback_url: callbackUrlSchema.optional(),
 });
 export type NewJobBody = z.infer<typeof newJobSchema>;
 
@@ -108,6 +115,7 @@ export const usageSchema = z.strictObject({ from: instantSchema.optional(), to: 
 
 export const contentSchema = z.object({
   index: wholeNumberText.default(0),
+  variant: z.enum(contentKinds).default('video'),
   expires: z
     .string()
     .regex(/^\d{1,12}$/)
@@ -115,8 +123,3 @@ export const contentSchema = z.object({
     .optional(),
   signature: z.string().optional(),
 });
-
-export const idempotencyKeySchema = z
-  .string()
-  .regex(/^[\x20-\x7e]{1,255}$/, 'must be 1 to 255 printable ASCII characters')
-  .optional();

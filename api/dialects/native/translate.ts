@@ -1,5 +1,5 @@
 import { fieldError } from '../../../contract/errors.js';
-import { type AspectRatio, aspectRatios } from '../../../contract/generation.js';
+import { type AspectRatio, aspectRatioOf, aspectRatios, sidesOf } from '../../../contract/generation.js';
 import type { JobRequest, RequestField } from '../../jobs.js';
 import type { NewJobBody } from './schemas.js';
 
@@ -23,6 +23,9 @@ const names = {
   lastFrame: ['last_frame', 'end_frame'],
   references: ['reference_images'],
   sourceVideo: ['source_video', 'source_video_id', 'video_id'],
+  routing: ['routing'],
+  deadlineSeconds: ['deadline_seconds'],
+  callbackUrl: ['callback_url'],
 } as const satisfies Record<RequestField, readonly FieldName[]>;
 
 /** The caller's request in the words of the core, with a way back to the caller's own words for errors. */
@@ -49,6 +52,8 @@ export function translateRequest(body: NewJobBody): { request: JobRequest; wordF
     lastFrame: body.last_frame ?? body.end_frame,
     references: body.reference_images,
     sourceVideo: body.source_video ?? body.source_video_id ?? body.video_id,
+    routing: body.routing,
+    callbackUrl: body.callback_url,
     waitSeconds: body.wait_seconds,
     pollIntervalSeconds: body.poll_interval_seconds,
     deadlineSeconds: body.deadline_seconds,
@@ -77,7 +82,7 @@ function shapeOf(
     return { size: pixelsOf(shortSides[size], aspectRatio), aspectRatio };
   }
   const [width = 0, height = 0] = size.split('x').map(Number);
-  const aspectRatio = aspectRatios.find((candidate) => hasRatio({ width, height }, candidate));
+  const aspectRatio = aspectRatioOf({ width, height });
   if (!aspectRatio) {
     const message = `must be one of the ratios ${aspectRatios.join(', ')}`;
     throw fieldError('request_invalid', wordFor('size'), message);
@@ -93,24 +98,4 @@ function pixelsOf(shortSide: number, aspectRatio: AspectRatio): Pixels {
   const [across, down] = sidesOf(aspectRatio);
   const unit = shortSide / Math.min(across, down);
   return { width: across * unit, height: down * unit };
-}
-
-function hasRatio({ width, height }: Pixels, aspectRatio: AspectRatio): boolean {
-  const [across, down] = sidesOf(aspectRatio);
-  return width > 0 && width * down === height * across;
-}
-
-function sidesOf(aspectRatio: AspectRatio): readonly [number, number] {
-  switch (aspectRatio) {
-    case '16:9':
-      return [16, 9];
-    case '9:16':
-      return [9, 16];
-    case '1:1':
-      return [1, 1];
-    case '7:4':
-      return [7, 4];
-    case '4:7':
-      return [4, 7];
-  }
 }

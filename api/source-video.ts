@@ -1,0 +1,35 @@
+import { fieldError, ServiceError } from '../contract/errors.js';
+import type { SourceVideo } from '../contract/generation.js';
+import { isTerminal } from '../contract/states.js';
+import type { Artifacts } from '../store/artifacts.js';
+import type { Attempts } from '../store/attempts.js';
+import type { Jobs } from '../store/jobs.js';
+import { isJobId } from './job-id.js';
+import type { Size } from './job-request.js';
+
+/** What an extend or a remix goes on from, with the size of its video, which the new one will have. */
+export type FoundSource = SourceVideo & { size: Size };
+
+type Deps = { jobs: Jobs; attempts: Attempts; artifacts: Artifacts };
+type Wanted = { text: string; workspaceId: string; field: string };
+
+/** Finds the job that a request goes on from. @throws `request_invalid`, `job_not_finished`, naming the field */
+export async function findSource(deps: Deps, { text, workspaceId, field }: Wanted): Promise<FoundSource> {
+  const refuse = (message: string) => fieldError('request_invalid', field, message);
+  if (text.startsWith('data:'))
+    throw fieldError('no_route', field, 'no provider takes a video from outside: give the id of a job');
+  if (!isJobId(text)) throw refuse('must be the id of a job of yours');
+  const job = await deps.jobs.find({ id: text, workspaceId });
+  if (!job) throw refuse('is not known');
+  if (!isTerminal(job.state)) {
+    const message = `the job is ${job.state}: wait for its end`;
+    throw new ServiceError('job_not_finished', { detail: message, errors: [{ field, message }], retryAfterSeconds: 5 });
+  }
+  const [video] = await deps.artifacts.videosOf(job.id);
+  const attempts = await deps.attempts.ofJob(job.id);
+  const task = attempts.findLast(({ state }) => state === 'succeeded')?.task;
+  if (job.state !== 'succeeded' || !video || !task) throw refuse(`the job ended as ${job.state} and has no video`);
+  const { width, height, duration_seconds: durationSeconds } = video;
+  if (!width || !height || !durationSeconds) throw refuse('the video of this job was never measured');
+  return { jobId: job.id, task, durationSeconds, size: { width, height } };
+}
