@@ -74,3 +74,115 @@ export function apixoCaller(sandboxUrl: string, account = 'apixo') {
     looked: async (taskId: string) => (await bodyOf<ApixoAnswer>(look(taskId))).data,
   };
 }
+
+export type PixazoAnswer = {
+  request_id: string;
+  status: string;
+  polling_url: string;
+  error: string | null;
+  output: { media_url: string[]; media_type: string } | null;
+  created_at: string;
+  updated_at: string;
+  completed_at: string | null;
+};
+
+/** The shortest that Pixazo makes. */
+export const pixazoTask = (given: object = {}) => ({ prompt: 'a paper boat', seconds: 4, size: '1280x720', ...given });
+
+export function pixazoCaller(sandboxUrl: string, account = 'pixazo') {
+  const key = { 'Ocp-Apim-Subscription-Key': 'key', authorization: '' };
+  const video = `${sandboxUrl}/${account}/sora-video/v1/video`;
+  const submit = (body: unknown, more?: Record<string, string>) => post(`${video}/generate`, body, { ...key, ...more });
+  const look = (id: string) => fetch(`${sandboxUrl}/${account}/v2/requests/status/${id}`, { headers: key });
+  const looked = (id: string) => bodyOf<PixazoAnswer>(look(id));
+  return {
+    submit,
+    submitImage: (body: unknown) => post(`${video}/i2v/generate`, body, key),
+    submitted: async (body: unknown, more?: Record<string, string>) =>
+      (await bodyOf<PixazoAnswer>(submit(body, more))).request_id,
+    look,
+    looked,
+    ended: (id: string) =>
+      until(async () => {
+        const answer = await looked(id);
+        return !['QUEUED', 'PROCESSING'].includes(answer.status) && answer;
+      }, 20),
+    result: (videoId: string) => post(`${video}/result`, { video_id: videoId }, key),
+  };
+}
+
+export type GlobalaiopcVideo = {
+  id: string;
+  object: string;
+  created: number;
+  model: string;
+  status: string;
+  video_url?: string;
+  error?: string;
+};
+
+export const globalaiopcTask = (given: object = {}) => ({ model: 'sora-2', prompt: 'a paper boat', ...given });
+
+export function globalaiopcCaller(sandboxUrl: string, { account = 'globalaiopc', path = '/sora/videos' } = {}) {
+  const videos = `${sandboxUrl}/${account}${path}`;
+  const submit = (body: unknown, more?: Record<string, string>) => post(videos, body, more);
+  const submitted = (body: unknown) => bodyOf<GlobalaiopcVideo>(submit(body));
+  const look = (id: string) => fetch(`${videos}/${id}`, { headers });
+  const looked = (id: string) => bodyOf<GlobalaiopcVideo>(look(id));
+  return {
+    submit,
+    submitted,
+    look,
+    looked,
+    ended: (id: string) =>
+      until(async () => {
+        const video = await looked(id);
+        return ['completed', 'failed'].includes(video.status) && video;
+      }, 20),
+  };
+}
+
+export type OpenaiVideo = {
+  id: string;
+  status: string;
+  progress: number;
+  seconds: string;
+  size: string;
+  created_at: number;
+  completed_at: number | null;
+  expires_at: number | null;
+  error: { code: string; message: string } | null;
+};
+
+export const openaiVideo = (given: object = {}) => ({
+  prompt: 'a paper boat',
+  seconds: '4',
+  size: '1280x720',
+  ...given,
+});
+
+export function openaiCaller(sandboxUrl: string, account = 'openai') {
+  const videos = `${sandboxUrl}/${account}/v1/videos`;
+  const { authorization } = headers;
+  const submit = (body: unknown, more?: Record<string, string>) => post(videos, body, more);
+  const submitted = (body: unknown) => bodyOf<OpenaiVideo>(submit(body));
+  const call = (path: string, method = 'GET') => fetch(`${videos}${path}`, { method, headers: { authorization } });
+  const look = (id: string) => call(`/${id}`);
+  const looked = (id: string) => bodyOf<OpenaiVideo>(look(id));
+  return {
+    videos,
+    submit,
+    submitted,
+    submitForm: (body: FormData) => fetch(videos, { method: 'POST', headers: { authorization }, body }),
+    call,
+    look,
+    looked,
+    content: (id: string, query = '') => call(`/${id}/content${query}`),
+    derive: (path: string, body: unknown) => post(`${videos}${path}`, body),
+    ended: (id: string) =>
+      until(async () => {
+        const video = await looked(id);
+        return ['completed', 'failed'].includes(video.status) && video;
+      }, 20),
+  };
+}

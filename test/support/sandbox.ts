@@ -1,4 +1,7 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { VideoFacts } from '../../contract/artifact.js';
 import { createMediaProcess } from '../../media/process.js';
 import { createLogger } from '../../runtime/logger.js';
 import { findProjectRoot } from '../../runtime/root.js';
@@ -7,7 +10,7 @@ import type { Call, LedgerCounts, LedgerEntry } from '../../sandbox/ledger.js';
 
 type Filter = { account?: string; promptIncludes?: string; call?: Call };
 type Script = {
-  call: 'submit' | 'look' | 'download';
+  call: 'submit' | 'look' | 'list' | 'download';
   fault: string;
   account?: string;
   promptIncludes?: string;
@@ -61,6 +64,16 @@ export async function startSandbox(settings: Partial<Omit<SandboxSettings, 'medi
   return {
     url,
     control: sandboxControl(url),
+    /** What a file that was served says of itself. */
+    async factsOf(file: Response): Promise<VideoFacts> {
+      const folder = await mkdtemp(join(tmpdir(), 'reelay-clip-'));
+      try {
+        await writeFile(join(folder, 'clip.mp4'), Buffer.from(await file.arrayBuffer()));
+        return await media.probeVideo(join(folder, 'clip.mp4'));
+      } finally {
+        await rm(folder, { recursive: true });
+      }
+    },
     async close(): Promise<void> {
       await sandbox.close();
       await media.close();
