@@ -86,6 +86,25 @@ describe('the stand-in for Omixa', () => {
     expect((await omixa.submit(omixaJob({ task: 'remix', source_video_id: operation }))).status).toBe(200);
   });
 
+  it('makes an extension that shows its source too, and bills what is new', async () => {
+    const [prompt, size] = ['a boat that sails on', '720x1280'];
+    const source = await omixa.submitted(omixaJob({ size }));
+    const extension = { task: 'extend', prompt, video_id: source.operation, size: '1280x720', seconds: 1.5 };
+    const { url } = await omixa.fileOf(omixaJob(extension));
+    const facts = await sandbox.factsOf(await fetch(url));
+    expect(facts).toMatchObject({ width: 720, height: 1280 });
+    expect(facts.durationSeconds).toBeCloseTo(2.5, 1);
+    expect(await sandbox.control.counts({ promptIncludes: prompt })).toMatchObject({ billedMicros: 150_000 });
+  });
+
+  it('makes a remix as long and as large as its source', async () => {
+    const source = await omixa.submitted(omixaJob({ size: '720x1280' }));
+    const { url } = await omixa.fileOf(omixaJob({ task: 'remix', source_video: source.operation, seconds: 4 }));
+    const facts = await sandbox.factsOf(await fetch(url));
+    expect(facts).toMatchObject({ width: 720, height: 1280 });
+    expect(facts.durationSeconds).toBeCloseTo(1, 1);
+  });
+
   it('refuses another model, a bad key and a body that is no JSON in its own shape', async () => {
     const shape = { error: { code: expect.any(String), message: expect.any(String) } };
     const model = await omixa.submit(omixaJob({ model: 'sora-9' }));
