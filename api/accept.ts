@@ -44,7 +44,7 @@ export async function acceptJob(deps: AcceptDeps, request: JobRequest, options: 
     dialect,
     request: normalForm(prepared),
     plan: prepared.plan,
-    priceMicrosPerSecond: prepared.model.priceMicrosPerSecond,
+    priceMicrosPerSecond: prepared.priceMicrosPerSecond,
     holdMicros: prepared.holdMicros,
     callbackUrl: request.callbackUrl,
     inputs: storedInputs,

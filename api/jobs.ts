@@ -72,8 +72,8 @@ export function createJobApi(deps: JobApiDeps) {
     /** Prices a request as `accept` would, and takes nothing. */
     async quote(request: JobRequest, asking: Asking): Promise<Quote> {
       const prepared = await prepareJob(deps, request, asking);
-      const { model, request: wanted, shape, plan, holdMicros } = prepared;
-      const { name, priceMicrosPerSecond, minimumHoldMicros } = model;
+      const { model, request: wanted, shape, plan, priceMicrosPerSecond, holdMicros } = prepared;
+      const { name, minimumHoldMicros } = model;
       const { operation, durationSeconds, variants } = wanted;
       const prices = { holdMicros, priceMicrosPerSecond, minimumHoldMicros };
       const providers = plan.routes.map(({ account }) => account);

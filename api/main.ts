@@ -17,6 +17,7 @@ import { createJobList } from '../store/job-list.js';
 import { createJobs } from '../store/jobs.js';
 import { createLedger } from '../store/ledger.js';
 import { migrate } from '../store/migrate.js';
+import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
 import { createUsage } from '../store/usage.js';
 import { createWorkspaces } from '../store/workspaces.js';
@@ -47,6 +48,7 @@ const dispatcher = createDispatcher({
   startsPerSecond: config.STARTS_PER_SECOND,
 });
 
+const health = createProviderHealth(database, config);
 const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });
 
 const jobs = createJobApi({
@@ -76,7 +78,7 @@ const jobs = createJobApi({
     longestRetryAfterMs: config.LONGEST_RETRY_AFTER_MS,
   },
   fetchImage: createFetchImage(fetchGuarded),
-  isHealthy: async () => true,
+  isHealthy: async (route) => !(await health.isOpen(route)),
   hasPublicAddress: config.HAS_PUBLIC_URL,
   allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
   publicUrl: withoutSlash(config.PUBLIC_URL),

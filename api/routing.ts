@@ -13,6 +13,7 @@ export type RoutedJob = {
   plan: JobPlan;
   /** Without a size, the provider's default shape. */
   shape: Pick<GenerationRequest, 'size' | 'aspectRatio'>;
+  priceMicrosPerSecond: Micros;
   holdMicros: Micros;
 };
 
@@ -49,7 +50,8 @@ export function planJob(model: PublicModel, request: RoutableRequest, options: R
     throw fieldError('no_route', wordFor(field), `no provider of the model ${model.name} can do this`);
   }
 
-  const holdMicros = holdFor(model, durationSeconds, variants);
+  const priceMicrosPerSecond = priceOf(model, shape);
+  const holdMicros = holdFor({ ...model, priceMicrosPerSecond }, durationSeconds, variants);
   const limits: JobLimits = {
     triesPerProvider: TRIES_PER_PROVIDER,
     triesPerJob: TRIES_PER_JOB,
@@ -71,7 +73,7 @@ export function planJob(model: PublicModel, request: RoutableRequest, options: R
     lookIntervalMs: inMilliseconds(pollIntervalSeconds),
     deadlineMs,
   };
-  return { plan: { routes, timing: { ...timing, ...callersTiming }, limits }, shape, holdMicros };
+  return { plan: { routes, timing: { ...timing, ...callersTiming }, limits }, shape, priceMicrosPerSecond, holdMicros };
 }
 
 /**
@@ -94,6 +96,10 @@ function shapeOf(routes: readonly PublicRoute[], { size, aspectRatio, inputs }: 
 function withRatio({ width, height }: { width: number; height: number }): RoutedJob['shape'] {
   const size = { width, height };
   return { size, aspectRatio: aspectRatioOf(size) };
+}
+
+function priceOf({ priceMicrosPerSecond, sizePrices }: PublicModel, { size }: RoutedJob['shape']): Micros {
+  return (size && sizePrices[`${size.width}x${size.height}`]) ?? priceMicrosPerSecond;
 }
 
 function retired({ name, replacement }: PublicModel): ServiceError {

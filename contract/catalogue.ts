@@ -38,6 +38,8 @@ export type CatalogueRoute = z.infer<typeof catalogueRouteSchema>;
 const catalogueModelSchema = z.strictObject({
   description: z.string().default(''),
   priceMicrosPerSecond: microsSchema,
+  /** For sizes that cost something else, such as `1792x1024`. */
+  sizePrices: z.record(z.string().regex(/^\d+x\d+$/), microsSchema).default({}),
   minimumHoldMicros: microsSchema,
   defaultSeconds: z.number().positive(),
   /** The model to go on with when this one is retired. */

@@ -8,6 +8,9 @@ const accounts = [
   { prefix: 'OMIXA', path: 'omixa' },
   { prefix: 'OMIXA_2', path: 'omixa-2' },
   { prefix: 'APIXO', path: 'apixo' },
+  { prefix: 'PIXAZO', path: 'pixazo' },
+  { prefix: 'GLOBALAIOPC', path: 'globalaiopc' },
+  { prefix: 'OPENAI_COMPATIBLE', path: 'openai/v1' },
 ];
 
 const isOurs = (environment: NodeJS.ProcessEnv, prefix: string) =>

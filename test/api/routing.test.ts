@@ -48,7 +48,7 @@ function aRoute(account: string, changes: Partial<ModelAbilities> = {}): PublicR
 }
 
 function aModel(...routes: PublicRoute[]): PublicModel {
-  const price = { priceMicrosPerSecond: 100_000, minimumHoldMicros: 10_000 };
+  const price = { priceMicrosPerSecond: 100_000, minimumHoldMicros: 10_000, sizePrices: {} };
   return { name: 'sora', description: '', defaultSeconds: 8, ...price, routes };
 }
 

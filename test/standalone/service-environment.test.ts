@@ -27,6 +27,9 @@ describe('serviceEnvironment', () => {
       OMIXA_BASE_URL: 'http://127.0.0.1:8090/omixa',
       OMIXA_2_BASE_URL: 'http://127.0.0.1:8090/omixa-2',
       APIXO_BASE_URL: 'http://127.0.0.1:8090/apixo',
+      PIXAZO_BASE_URL: 'http://127.0.0.1:8090/pixazo',
+      GLOBALAIOPC_BASE_URL: 'http://127.0.0.1:8090/globalaiopc',
+      OPENAI_COMPATIBLE_BASE_URL: 'http://127.0.0.1:8090/openai/v1',
       OMIXA_API_KEY: 'sandbox',
       OMIXA_2_API_KEY: 'sandbox',
       APIXO_API_KEY: 'sandbox',
@@ -75,7 +78,15 @@ describe('needsSandbox', () => {
   it('is false only when every account has an address or a key', () => {
     expect(needsSandbox({})).toBe(true);
     expect(needsSandbox({ OMIXA_BASE_URL: 'https://a.example', OMIXA_2_API_KEY: 'key' })).toBe(true);
-    const all = { OMIXA_BASE_URL: 'https://a.example', OMIXA_2_API_KEY: 'key', APIXO_API_KEY: 'key' };
+    const all = {
+      OMIXA_BASE_URL: 'https://a.example',
+      OMIXA_2_API_KEY: 'key',
+      APIXO_API_KEY: 'key',
+      PIXAZO_API_KEY: 'key',
+      GLOBALAIOPC_BASE_URL: 'https://b.example',
+      OPENAI_COMPATIBLE_API_KEY: 'key',
+    };
+    expect(needsSandbox({ ...all, PIXAZO_API_KEY: '' })).toBe(true);
     expect(needsSandbox(all)).toBe(false);
   });
 });
