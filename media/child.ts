@@ -9,16 +9,34 @@ process.on('message', (request: MediaRequest) => {
 
 async function answer(request: MediaRequest): Promise<MediaAnswer> {
   try {
-    // Loaded when first needed: who only reads headers never pays for codecs and a canvas.
-    if (request.kind === 'probe') {
-      const { probeVideo } = await import('./probe-video.js');
-      return { outcome: 'probed', facts: await probeVideo(request.path) };
-    }
-    const { drawClip } = await import('./draw-clip.js');
-    await drawClip(request.clip);
-    return { outcome: 'drawn' };
+    return await carryOut(request);
   } catch (error) {
     const reason = error instanceof MediaError ? error.reason : 'failed';
     return { outcome: 'failed', reason, message: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** What a request needs is loaded when first needed: who only reads headers never pays for codecs and a canvas. */
+async function carryOut(request: MediaRequest): Promise<MediaAnswer> {
+  switch (request.kind) {
+    case 'probe': {
+      const { probeVideo } = await import('./probe-video.js');
+      return { outcome: 'probed', facts: await probeVideo(request.path) };
+    }
+    case 'draw': {
+      const { drawClip } = await import('./draw-clip.js');
+      await drawClip(request.clip);
+      return { outcome: 'drawn' };
+    }
+    case 'thumbnail': {
+      const { drawThumbnail } = await import('./draw-thumbnail.js');
+      await drawThumbnail(request);
+      return { outcome: 'drawn' };
+    }
+    case 'spritesheet': {
+      const { drawSpritesheet } = await import('./draw-spritesheet.js');
+      await drawSpritesheet(request);
+      return { outcome: 'drawn' };
+    }
   }
 }

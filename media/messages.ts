@@ -15,8 +15,14 @@ export type ClipSpec = {
   detail: string;
 };
 
+/** A video file, and where a picture made of it goes. */
+export type Drawing = { path: string; to: string };
+
 /** Between a parent and its child: one request at a time, one answer to each. */
-export type MediaRequest = { kind: 'draw'; clip: ClipSpec } | { kind: 'probe'; path: string };
+export type MediaRequest =
+  | { kind: 'draw'; clip: ClipSpec }
+  | { kind: 'probe'; path: string }
+  | ({ kind: 'thumbnail' | 'spritesheet' } & Drawing);
 
 export type MediaAnswer =
   | { outcome: 'drawn' }

@@ -3,19 +3,23 @@ import { rename, rm } from 'node:fs/promises';
 import type { VideoFacts } from '../contract/artifact.js';
 import { type MediaChild, startMediaChild } from './media-child.js';
 import { MediaError } from './media-error.js';
-import type { ClipSpec, MediaAnswer, MediaRequest } from './messages.js';
+import type { ClipSpec, Drawing, MediaAnswer, MediaRequest } from './messages.js';
 
 export type MediaProcess = {
   /** Draws a clip; the file appears whole or not at all. */
   drawClip(clip: ClipSpec): Promise<void>;
   /** What a video file says of itself. Throws a `MediaError`, with the reason `not_a_video` where the file is none. */
   probeVideo(path: string): Promise<VideoFacts>;
+  /** One frame of a video as WebP, at most 1280 pixels long or high. Fails as `probeVideo` does; the file appears whole or not at all. */
+  drawThumbnail(drawing: Drawing): Promise<void>;
+  /** Twenty frames of a video as one JPEG, 5 by 4. Fails as `probeVideo` does; the file appears whole or not at all. */
+  drawSpritesheet(drawing: Drawing): Promise<void>;
   /** Ends at once: what is under way or waiting is rejected with the reason `closed`. */
   close(): Promise<void>;
 };
 
 type Settings = {
-  /** Of one probe, once it is its turn. */
+  /** Of one probe or picture, once it is its turn. */
   timeoutMs?: number;
   drawTimeoutMs?: number;
   /** Of the JavaScript heap of each child. */
@@ -43,16 +47,11 @@ export function createMediaProcess({
   let isClosed = false;
 
   return {
-    async drawClip(clip) {
-      // Named here and not by the child, so that it is cleared away also when the child is killed.
-      const temporaryPath = `${clip.path}.${randomUUID()}.part`;
-      try {
-        await ask({ kind: 'draw', clip: { ...clip, path: temporaryPath } }, drawTimeoutMs);
-        await rename(temporaryPath, clip.path);
-      } finally {
-        await rm(temporaryPath, { force: true });
-      }
-    },
+    drawClip: (clip) => appearing(clip.path, (path) => ask({ kind: 'draw', clip: { ...clip, path } }, drawTimeoutMs)),
+
+    drawThumbnail: ({ path, to }) => appearing(to, (part) => ask({ kind: 'thumbnail', path, to: part }, timeoutMs)),
+
+    drawSpritesheet: ({ path, to }) => appearing(to, (part) => ask({ kind: 'spritesheet', path, to: part }, timeoutMs)),
 
     async probeVideo(path) {
       const answer = await ask({ kind: 'probe', path }, timeoutMs);
@@ -109,6 +108,18 @@ export function createMediaProcess({
     const child = startMediaChild({ memoryLimitMb });
     children.add(child);
     return child;
+  }
+}
+
+/** Has a file drawn under another name, and named when it is whole. */
+async function appearing(path: string, draw: (temporaryPath: string) => Promise<unknown>): Promise<void> {
+  // Named here and not by the child, so that it is cleared away also when the child is killed.
+  const temporaryPath = `${path}.${randomUUID()}.part`;
+  try {
+    await draw(temporaryPath);
+    await rename(temporaryPath, path);
+  } finally {
+    await rm(temporaryPath, { force: true });
   }
 }
 

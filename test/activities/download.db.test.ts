@@ -74,7 +74,13 @@ describe('downloadResult', () => {
     return { run, videos: () => deps.artifacts.videosOf(job.id) };
   }
   const media = (probeVideo: ActivityDeps['media']['probeVideo']) => ({
-    media: { drawClip: async () => {}, close: async () => {}, probeVideo },
+    media: {
+      drawClip: async () => {},
+      drawThumbnail: async () => {},
+      drawSpritesheet: async () => {},
+      close: async () => {},
+      probeVideo,
+    },
   });
   const storedFiles = async () => (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.mp4'));
 
