@@ -31,7 +31,7 @@ const RETRY_AFTER_SECONDS = 5;
 /** @throws `not_found`, `content_not_ready`, `content_gone`, `link_invalid` */
 export async function findContent(deps: Deps, { jobId, index, access }: ContentRequest): Promise<Content> {
   const { jobs, artifacts, store, signer } = deps;
-  if (access.kind === 'link' && !signer.verify({ jobId, index, ...access })) throw new ServiceError('link_invalid');
+  if (access.kind === 'link' && !signer.verify({ id: jobId, index, ...access })) throw new ServiceError('link_invalid');
   if (access.kind === 'workspace') {
     const job = await jobs.find({ id: jobId, workspaceId: access.workspaceId });
     if (!job) throw new ServiceError('not_found', { detail: `There is no job ${jobId}.` });

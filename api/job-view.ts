@@ -96,7 +96,7 @@ function signedLink(video: ArtifactRow, { signer, publicUrl, linkLifetimeSeconds
   const index = variant ?? 0;
   const lifetimeEnd = Date.now() + linkLifetimeSeconds * MS_PER_SECOND;
   const expiresAtSeconds = Math.floor(Math.min(lifetimeEnd, expires_at.getTime()) / MS_PER_SECOND);
-  const signature = signer.sign({ jobId, index, expiresAtSeconds });
+  const signature = signer.sign({ id: jobId, index, expiresAtSeconds });
   const url = `${publicUrl}${contentPath(jobId)}?index=${index}&expires=${expiresAtSeconds}&signature=${signature}`;
   return { url, expiresAt: new Date(expiresAtSeconds * MS_PER_SECOND) };
 }

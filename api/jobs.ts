@@ -10,6 +10,7 @@ import type { Usage, UsageRow } from '../store/usage.js';
 import type { Caller } from '../store/workspaces.js';
 import { type AcceptDeps, type AcceptOptions, acceptJob } from './accept.js';
 import { type Content, type ContentAccess, findContent } from './content.js';
+import { findInput } from './input-content.js';
 import { isJobId } from './job-id.js';
 import type { JobRequest, Size } from './job-request.js';
 import { type Job, type ViewSettings, viewOfJob } from './job-view.js';
@@ -124,6 +125,10 @@ export function createJobApi(deps: JobApiDeps) {
       if (!isJobId(jobId)) throw unknownJob(jobId);
       return findContent(deps, { jobId, index, access });
     },
+
+    /** An image that a job was made from, for the provider that fetches it. @throws `not_found`, `content_gone`, `link_invalid` */
+    input: (id: string, access: Extract<ContentAccess, { kind: 'link' }>): Promise<Content> =>
+      findInput(deps, { id, access }),
 
     async usage({ from, to }: { from: Date; to: Date }, { workspaceId }: Caller): Promise<UsageReport> {
       const [rows, balance] = await Promise.all([usage.report({ workspaceId, from, to }), ledger.balance(workspaceId)]);

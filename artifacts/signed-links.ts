@@ -1,7 +1,11 @@
 import { createHmac, timingSafeEqual } from 'node:crypto';
 
-/** One file of a job, until a moment. */
-type Link = { jobId: string; index: number; expiresAtSeconds: number };
+/** One file of a job, or an input by its own id, until a moment. */
+type Link = { id: string; index: number; expiresAtSeconds: number };
+
+type AddressSettings = { signer: LinkSigner; publicUrl: string; nowSeconds?: number };
+
+const INPUT_LINK_SECONDS = 24 * 60 * 60;
 
 export interface LinkSigner {
   sign(link: Link): string;
@@ -12,8 +16,8 @@ export interface LinkSigner {
 /** Links that need no key: whoever holds one can read one file until it expires. */
 export function createLinkSigner(secret: string): LinkSigner {
   // The label keeps these signatures apart from any other use of the secret.
-  const digest = ({ jobId, index, expiresAtSeconds }: Link) =>
-    createHmac('sha256', secret).update(`content-link\n${jobId}\n${index}\n${expiresAtSeconds}`).digest();
+  const digest = ({ id, index, expiresAtSeconds }: Link) =>
+    createHmac('sha256', secret).update(`content-link\n${id}\n${index}\n${expiresAtSeconds}`).digest();
 
   return {
     sign: (link) => digest(link).toString('base64url'),
@@ -25,4 +29,14 @@ export function createLinkSigner(secret: string): LinkSigner {
       return isOurs && nowSeconds < link.expiresAtSeconds;
     },
   };
+}
+
+/** The address at which a provider can fetch an input, for as long as a job may take. */
+export function inputAddress(
+  id: string,
+  { signer, publicUrl, nowSeconds = Date.now() / 1000 }: AddressSettings,
+): string {
+  const expiresAtSeconds = Math.floor(nowSeconds) + INPUT_LINK_SECONDS;
+  const signature = signer.sign({ id, index: 0, expiresAtSeconds });
+  return `${publicUrl}/api/v1/videos/inputs/${id}?expires=${expiresAtSeconds}&signature=${signature}`;
 }

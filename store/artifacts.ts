@@ -44,6 +44,11 @@ const inputsStatement = {
   text: `select * from artifacts where job_id = $1 and role = 'input'`,
 };
 
+const inputStatement = {
+  name: 'find_input',
+  text: `select * from artifacts where id = $1 and role = 'input'`,
+};
+
 const expiredStatement = {
   name: 'expired_artifacts',
   text: `select id, location from artifacts where expires_at < now() and deleted_at is null order by expires_at limit $1`,
@@ -84,6 +89,11 @@ export function createArtifacts(database: Database) {
     videosOfAll: (jobIds: string[]) => run<ArtifactRow>(videosOfJobsStatement, [jobIds]),
 
     inputsOf: (jobId: string) => run<ArtifactRow>(inputsStatement, [jobId]),
+
+    async findInput(id: string): Promise<ArtifactRow | undefined> {
+      const [row] = await run<ArtifactRow>(inputStatement, [id]);
+      return row;
+    },
 
     /** Files whose time is over and that still lie in the store. */
     expired: (limit: number) => run<{ id: string; location: string }>(expiredStatement, [limit]),

@@ -2,6 +2,7 @@ import { NativeConnection, Runtime } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { createDiskStore } from '../artifacts/disk-store.js';
 import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
+import { createLinkSigner, inputAddress } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
 import { createMediaProcess } from '../media/process.js';
 import { createProviders } from '../providers/registry.js';
@@ -51,6 +52,7 @@ const providers = createProviders({
 const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });
 const media = createMediaProcess();
 const store = createDiskStore(config.ARTIFACTS_URL);
+const signer = createLinkSigner(config.LINK_SECRET);
 
 const artifacts = createArtifacts(database);
 
@@ -65,7 +67,9 @@ const activities = createActivities({
   media,
   logger,
   paceOfLooks: createPaceOfLooks({ attempts, looksPerSecond: config.LOOKS_PER_SECOND }),
-  inputAddress: undefined,
+  inputAddress: config.HAS_PUBLIC_URL
+    ? (id) => inputAddress(id, { signer, publicUrl: config.PUBLIC_URL.replace(/\/+$/, '') })
+    : undefined,
   limits: { transfer: transferLimits(config.MAX_ARTIFACT_BYTES), retentionDays: config.ARTIFACT_RETENTION_DAYS },
 });
 const workers = await createWorkers({ connection, config, accounts: Object.keys(catalogue.accounts), activities });

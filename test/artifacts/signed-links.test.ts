@@ -2,7 +2,7 @@ import { describe, expect, it } from '@jest/globals';
 import { createLinkSigner } from '../../artifacts/signed-links.js';
 
 const signer = createLinkSigner('a secret of at least thirty-two characters');
-const link = { jobId: 'job_01k', index: 0, expiresAtSeconds: 2_000 };
+const link = { id: 'job_01k', index: 0, expiresAtSeconds: 2_000 };
 const signature = signer.sign(link);
 
 describe('a signed link', () => {
@@ -13,7 +13,7 @@ describe('a signed link', () => {
   });
 
   it.each([
-    [{ jobId: 'job_01m' }],
+    [{ id: 'job_01m' }],
     [{ index: 1 }],
     [{ expiresAtSeconds: 3_000 }],
     [{ signature: '' }],

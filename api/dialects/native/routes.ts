@@ -12,7 +12,7 @@ import { sendContent } from '../../middleware/send-content.js';
 import { attemptAnswer, jobAnswer, liveAnswer, usageAnswer } from './answers.js';
 import { renderProblem } from './errors.js';
 import { createModelRoutes, tellLifeOfModel } from './model-routes.js';
-import { contentSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
+import { contentSchema, inputLinkSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
 import { translateRequest } from './translate.js';
 
 type OfJob = { id: string };
@@ -127,6 +127,14 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
     await sendContent(request, response, content);
   });
   contentPath.all(allowOnly('GET', 'HEAD'));
+
+  const inputPath = router.route('/videos/inputs/:id');
+  inputPath.get(async (request: Request<OfJob>, response: Response) => {
+    const { expires, signature } = parseRequest(inputLinkSchema, request.query);
+    const access = { kind: 'link', signature, expiresAtSeconds: expires } as const;
+    await sendContent(request, response, await jobs.input(request.params.id, access));
+  });
+  inputPath.all(allowOnly('GET', 'HEAD'));
 
   const usagePath = router.route('/usage');
   usagePath.get(reading, async (request: Request, response: Response) => {

@@ -113,13 +113,18 @@ export const listSchema = z.strictObject({
 
 export const usageSchema = z.strictObject({ from: instantSchema.optional(), to: instantSchema.optional() });
 
+/** Seconds since 1970. */
+const expiresSchema = z
+  .string()
+  .regex(/^\d{1,12}$/)
+  .transform(Number);
+
 export const contentSchema = z.object({
   index: wholeNumberText.default(0),
   variant: z.enum(contentKinds).default('video'),
-  expires: z
-    .string()
-    .regex(/^\d{1,12}$/)
-    .transform(Number)
-    .optional(),
+  expires: expiresSchema.optional(),
   signature: z.string().optional(),
 });
+
+/** An image of a job, for the provider that was given its address. */
+export const inputLinkSchema = z.strictObject({ expires: expiresSchema, signature: z.string() });
