@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createAdmin } from '../../cli/admin.js';
 import { createDatabase, type Database } from '../../store/database.js';
+import { createProviderHealth } from '../../store/provider-health.js';
 import { createWorkspaces } from '../../store/workspaces.js';
+import { breakerSettings } from '../support/breakers.js';
 import { cloneDatabase } from '../support/database.js';
 
 describe('the admin command', () => {
@@ -72,5 +74,25 @@ describe('the admin command', () => {
     await run('workspace', 'create', 'idle');
     expect(JSON.parse(await run('usage', 'idle', '--from', '2026-01-01', '--json'))).toEqual([]);
     await expect(run('usage', 'idle', '--from', '2026-02-01', '--to', '2026-01-01')).rejects.toThrow('before --to');
+  });
+
+  it('shows which provider accounts are left alone and why, and has them asked again', async () => {
+    const health = () => createProviderHealth(database, breakerSettings);
+    expect(await run('provider', 'list')).toBe('No provider account has had trouble.');
+    const place = { account: 'omixa', upstreamModel: 'sora', stage: 'submission' } as const;
+    await health().report({ ...place, outcome: 'BALANCE' });
+    await health().report({ ...place, outcome: 'MODEL_RETIRED' });
+
+    const rows = JSON.parse(await run('provider', 'list', '--json'));
+    const row = { account: 'omixa', state: 'open', failures: 1, openUntil: expect.stringMatching(/^20.*Z$/) };
+    expect(rows).toEqual([
+      { ...row, upstreamModel: null, reason: 'submission: BALANCE' },
+      { ...row, upstreamModel: 'sora', reason: 'submission: MODEL_RETIRED' },
+    ]);
+    expect(await run('provider', 'list')).toMatch(/omixa .*all .*open .*1 .*20.*Z .*submission: BALANCE/);
+
+    expect(await run('provider', 'reset', 'omixa')).toBe('omixa is asked again');
+    expect(await health().isOpen(place)).toBe(false);
+    await expect(run('provider', 'reset', 'omixa')).rejects.toThrow('Nothing is held against omixa.');
   });
 });

@@ -1,14 +1,15 @@
 import { describe, expect, it } from '@jest/globals';
-import { type JobState, nextStep, type Outcome, routeOf, startState } from '../../workflows/next-step.js';
+import { type JobState, maySkip, nextStep, type Outcome, routeOf, startState } from '../../workflows/next-step.js';
 import { aPlan, aRoute } from '../support/plans.js';
 
 const task = { account: 'first', upstreamModel: 'model-1', id: 'task-1' };
 const accepted: Outcome = { kind: 'accepted', task };
 const cancel: Outcome = { kind: 'interrupted', by: 'cancel' };
 const deadline: Outcome = { kind: 'interrupted', by: 'deadline' };
+const skipped: Outcome = { kind: 'skipped' };
 const left: Outcome = { kind: 'left', providerCancel: 'unsupported' };
 const refused = (
-  errorClass: 'INPUT_INVALID' | 'CONTENT_REFUSED' | 'AUTH' | 'BALANCE' | 'RATE_LIMITED',
+  errorClass: 'INPUT_INVALID' | 'CONTENT_REFUSED' | 'AUTH' | 'BALANCE' | 'MODEL_RETIRED' | 'RATE_LIMITED',
   retryAfterMs?: number,
 ): Outcome => ({
   kind: 'refused',
@@ -67,6 +68,16 @@ describe('nextStep', () => {
       Array<Outcome>(4).fill({ kind: 'not_sent', errorClass: 'NETWORK' }),
       'failed: provider_unavailable',
     ],
+
+    ['left alone just now: the same try at the next provider', [skipped], 'submit#1@second'],
+    [
+      'left alone after a try: the next try goes to the next provider',
+      [{ kind: 'not_sent', errorClass: 'NETWORK' }, skipped],
+      'submit#2@second',
+    ],
+    ['a model that is gone: the next provider at once', [refused('MODEL_RETIRED')], 'submit#2@second'],
+    ['the last provider is never left alone', [skipped, skipped], 'submit#1@second'],
+    ['cancelled while a provider was skipped', [skipped, cancel], 'canceled'],
 
     ['a lost answer is reconciled, never repeated', [{ kind: 'unknown' }], 'reconcile#1@first'],
     ['found again: go on with its task', [{ kind: 'unknown' }, accepted], 'wait#1@first'],
@@ -186,6 +197,31 @@ describe('nextStep', () => {
     expect(inWords(charged)).toBe('submit#2@cheap');
     const uncharged = having([accepted, { kind: 'waited' }, failed('PROVIDER_INTERNAL', false)], plan);
     expect(inWords(uncharged)).toBe('submit#2@dear');
+  });
+
+  it('skips a provider only while the budget leaves another after it, and never goes back', () => {
+    const routes = [aRoute(), aRoute({ account: 'second' }), aRoute({ account: 'dear', costMicros: 2_000_000 })];
+    const rich = aPlan({ routes });
+    expect([[], [skipped], [skipped, skipped]].map((outcomes) => maySkip(having(outcomes, rich)))).toEqual([
+      true,
+      true,
+      false,
+    ]);
+    expect(inWords(having([skipped, skipped], rich))).toBe('submit#1@dear');
+    expect(inWords(having([skipped, skipped, refused('BALANCE')], rich))).toBe('failed: provider_unavailable');
+    const poor = aPlan({ routes, limits: { spendMicros: 1_000_000 } });
+    expect(maySkip(having([skipped], poor))).toBe(false);
+  });
+
+  it('uses no try up where it skips', () => {
+    const plan = aPlan({ limits: { triesPerJob: 2, triesPerProvider: 2 } });
+    const notSent: Outcome = { kind: 'not_sent', errorClass: 'NETWORK' };
+    expect(inWords(having([skipped, notSent], plan))).toBe('submit#2@second');
+    expect(inWords(having([skipped, notSent, notSent], plan))).toBe('failed: provider_unavailable');
+  });
+
+  it('does not wait before the provider it skips to', () => {
+    expect(having([refused('RATE_LIMITED', 3_000), skipped]).step).toMatchObject({ kind: 'submit', afterMs: 0 });
   });
 
   it('counts a lost answer as money that may be spent, once', () => {

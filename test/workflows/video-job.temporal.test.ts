@@ -52,7 +52,28 @@ describe('videoJob', () => {
     expect(searchAttributes).toMatchObject({ ReelayProvider: ['second'], ReelayStatus: ['succeeded'] });
   });
 
+  it('passes over a provider that is left alone, without using a try up, and asks the last in any case', async () => {
+    const submits: unknown[] = [];
+    const { handle } = await world.start(aPlan(), {
+      submitGeneration: async ({ route, attempt, maySkip }) => {
+        submits.push({ account: route.account, attempt, maySkip });
+        if (maySkip) return { kind: 'skipped' };
+        return { kind: 'accepted', task: { account: 'second', upstreamModel: 'model-2', id: 'task-2' } };
+      },
+    });
+    expect(await handle.result()).toEqual({ state: 'succeeded' });
+    expect(submits).toEqual([
+      { account: 'first', attempt: 1, maySkip: true },
+      { account: 'second', attempt: 1, maySkip: false },
+    ]);
+    expect((await handle.query(jobState)).story[0]).toBe('first · submitting → skipped');
+    expect((await handle.describe()).searchAttributes).toMatchObject({ ReelayProvider: ['second'] });
+    const { events } = await handle.fetchHistory();
+    expect(events?.length).toBeLessThanOrEqual(72);
+  });
+
   it('gives a stalled task up, looks once more, and goes on with the next provider', async () => {
+    let isStalled: boolean | undefined;
     const { handle, calls } = await world.start(aPlan({ timing: { stallMs: 400 } }), {
       submitGeneration: async ({ route, attempt }) => ({
         kind: 'accepted',
@@ -63,9 +84,13 @@ describe('videoJob', () => {
         return { kind: 'succeeded' };
       },
       cancelTask: async () => ({ kind: 'left', providerCancel: 'unsupported' }),
-      lookOnce: async () => ({ kind: 'pending' }),
+      lookOnce: async (input) => {
+        isStalled = input.isStalled;
+        return { kind: 'pending' };
+      },
     });
     expect(await handle.result()).toEqual({ state: 'succeeded' });
+    expect(isStalled).toBe(true);
     expect(calls.filter((name) => name !== 'pollTask')).toEqual([
       'submitGeneration',
       'cancelTask',
@@ -123,14 +148,19 @@ describe('videoJob', () => {
   });
 
   it('ends at its deadline after one more look, and says so', async () => {
+    let isStalled: boolean | undefined;
     const { handle, calls } = await world.start(aPlan({ routes: [aRoute()], timing: { deadlineMs: 700 } }), {
       pollTask: async () => {
         throw notReady('running', 50);
       },
       cancelTask: async () => ({ kind: 'left', providerCancel: 'unsupported' }),
-      lookOnce: async () => ({ kind: 'pending' }),
+      lookOnce: async (input) => {
+        isStalled = input.isStalled;
+        return { kind: 'pending' };
+      },
     });
     expect(await handle.result()).toEqual({ state: 'failed', errorCode: 'deadline_exceeded' });
+    expect(isStalled).toBe(false);
     expect(calls.slice(-3)).toEqual(['cancelTask', 'lookOnce', 'finishJob']);
   });
 
