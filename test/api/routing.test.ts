@@ -1,90 +1,23 @@
 import { describe, expect, it } from '@jest/globals';
 import type { RoutableRequest } from '../../api/fitness.js';
-import type { PublicModel, PublicRoute } from '../../api/models.js';
-import { planJob, type RoutingOptions } from '../../api/routing.js';
+import type { PublicModel } from '../../api/models.js';
 import type { ModelAbilities } from '../../contract/abilities.js';
-import { ServiceError } from '../../contract/errors.js';
 import { aPlan } from '../support/plans.js';
+import {
+  aPublicModel,
+  aPublicRoute,
+  aRoutableRequest,
+  landscape,
+  planFor,
+  refusalOf,
+  takesImages,
+} from '../support/public-models.js';
 
-const landscape = { width: 1280, height: 720, aspectRatio: '16:9' } as const;
-const portrait = { width: 720, height: 1280, aspectRatio: '9:16' } as const;
-
-function aRoute(account: string, changes: Partial<ModelAbilities> = {}): PublicRoute {
-  return {
-    account,
-    upstreamModel: `${account}-model`,
-    costMicrosPerSecond: 70_000,
-    failoverOnModeration: false,
-    lifecycle: { status: 'active' },
-    official: false,
-    abilities: {
-      operations: ['text_to_video'],
-      duration: { kind: 'range', min: 1, max: 30 },
-      geometry: { promised: 'pixels', shapes: [landscape, portrait], default: landscape },
-      promptMaxCharacters: 1_000,
-      maxVariants: 1,
-      options: {
-        negativePrompt: false,
-        seed: false,
-        generateAudio: false,
-        enhancePrompt: false,
-        personGeneration: false,
-      },
-      inputs: {
-        firstFrame: false,
-        lastFrame: false,
-        maxReferences: 0,
-        maxBytes: 1_000,
-        contentTypes: ['image/png'],
-        form: 'bytes',
-        framePixels: 'any',
-      },
-      polling: { firstLookMs: 5_000, intervalMs: 2_000 },
-      canCancel: false,
-      canReconcile: true,
-      ...changes,
-    },
-  };
-}
-
-function aModel(...routes: PublicRoute[]): PublicModel {
-  const price = { priceMicrosPerSecond: 100_000, minimumHoldMicros: 10_000, sizePrices: {} };
-  return { name: 'sora', description: '', defaultSeconds: 8, ...price, routes };
-}
-
-function aRequest(changes: Partial<RoutableRequest> = {}): RoutableRequest {
-  return {
-    model: 'sora',
-    operation: 'text_to_video',
-    prompt: 'a boat',
-    durationSeconds: 8,
-    variants: 1,
-    inputs: { references: [] },
-    ...changes,
-  };
-}
-
+const aRoute = (account: string, abilities: Partial<ModelAbilities> = {}) => aPublicRoute(account, { abilities });
+const aModel = aPublicModel;
+const aRequest = aRoutableRequest;
+const plan = planFor;
 const { timing } = aPlan();
-const plan = (model: PublicModel, request: RoutableRequest, options: Partial<RoutingOptions> = {}) =>
-  planJob(model, request, {
-    timing,
-    wordFor: (field) => `their ${field}`,
-    policy: 'auto',
-    hasPublicAddress: true,
-    isHealthy: () => true,
-    nowMs: Date.parse('2026-11-21T08:00:00Z'),
-    random: () => 0,
-    ...options,
-  });
-
-function refusalOf(model: PublicModel, request: RoutableRequest): ServiceError {
-  try {
-    plan(model, request);
-  } catch (error) {
-    if (error instanceof ServiceError) return error;
-  }
-  throw new Error('the request was not refused');
-}
 
 const accountsOf = (model: PublicModel, request: RoutableRequest) =>
   plan(model, request).plan.routes.map(({ account }) => account);
@@ -181,16 +114,7 @@ describe('planJob', () => {
   });
 
   it('refuses images of a type or size that the route does not take', () => {
-    const inputs = {
-      firstFrame: true,
-      lastFrame: true,
-      maxReferences: 1,
-      maxBytes: 1_000,
-      contentTypes: ['image/png'],
-      form: 'bytes' as const,
-      framePixels: 'any' as const,
-    };
-    const model = aModel(aRoute('a', { operations: ['image_to_video'], inputs }));
+    const model = aModel(aRoute('a', takesImages()));
     const withFrame = (firstFrame: typeof png) =>
       aRequest({ operation: 'image_to_video', inputs: { firstFrame, references: [] } });
 

@@ -32,6 +32,9 @@ export function livesOf(api: Api) {
     /** A finished job with a file of these bytes; they need not be a video here. */
     async succeed(jobId: string, bytes: Uint8Array = randomBytes(1_000)) {
       await this.start(jobId);
+      const task = { account: 'omixa', upstreamModel: 'sora', id: 'task-77' };
+      const verdict = { status: 'succeeded', files: [{ url: 'https://omixa.test/boat.mp4' }] } as const;
+      await attempts.recordVerdict({ jobId, attempt: 1, task, verdict: { ...verdict, files: [...verdict.files] } });
       const key = newArtifactKey('mp4');
       const stored = await storeBytes(api.store, { key, bytes });
       const facts = { width: 1280, height: 720, durationSeconds: 8, framesPerSecond: 24 };
