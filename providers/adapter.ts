@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import type { ModelAbilities } from '../contract/abilities.js';
-import { isStorableText } from '../contract/generation.js';
-import type { VideoProvider } from '../contract/provider.js';
+import { type Generation, isStorableText, type MediaInput } from '../contract/generation.js';
+import type { Submission, VideoProvider } from '../contract/provider.js';
 import type { SendJson } from './http.js';
 
 export type AdapterSettings = Record<string, string>;
@@ -27,6 +27,9 @@ export const pollingSettings = {
   lookIntervalMs: z.coerce.number().int().positive().optional(),
 };
 
+/** A path below the base address, for what a vendor's page leaves open. */
+export const pathSetting = z.string().regex(/^(\/[\w-][\w.-]*)+$/, { error: 'must be a path such as /v1/tasks' });
+
 export function narrowPolling(
   polling: ModelAbilities['polling'],
   { firstLookMs, lookIntervalMs }: { firstLookMs?: number; lookIntervalMs?: number },
@@ -50,5 +53,28 @@ export function statusWord(status: string | null | undefined): string {
 
 /** A result's address that can be kept. Whether it may be fetched is not judged here. */
 export function isUsableUrl(url: string | null | undefined): url is string {
-  return typeof url === 'string' && url.trim() !== '' && url.length <= 8_192 && isStorableText(url);
+  return typeof url === 'string' && /^https?:\/\//i.test(url) && url.length <= 8_192 && isStorableText(url);
 }
+
+export function dataUrl({ contentType, bytes }: MediaInput): string {
+  const view = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return `data:${contentType};base64,${view.toString('base64')}`;
+}
+
+/** The addresses at which a vendor fetches a generation's images; `undefined` when one has none. */
+export function imageAddresses({
+  firstFrame,
+  lastFrame,
+  references,
+}: Generation['inputs']): ImageAddresses | undefined {
+  const images = [firstFrame, lastFrame, ...references].filter((image) => image !== undefined);
+  if (images.some(({ url }) => !url)) return undefined;
+  return { firstFrame: firstFrame?.url, references: references.flatMap(({ url }) => url ?? []) };
+}
+export type ImageAddresses = { firstFrame?: string; references: string[] };
+
+/** Routes that need addresses are no candidates where there are none, so this is a fault of ours; another account may take bytes. */
+export const imageWithoutAddress: Submission = {
+  outcome: 'not_sent',
+  error: { class: 'NOT_FOUND', message: 'an image has no address at which the provider could fetch it' },
+};

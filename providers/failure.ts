@@ -65,33 +65,20 @@ export function createFailureReader({
 }
 
 /** At most a few words stand between a model and its end, so that a file which "a model could not find" is none. */
-const goneModel = new RegExp(
-  [
-    /\b(?:models?|deployments?)\b['"`]?:?(?: [^ ]{1,80}){0,3}? (?:not found|not exist|disabled)\b/,
-    /\b(?:models?|deployments?|api(?! key)|sora(?:-2[\w.-]*)?)(?![\w-])['"`]?:?(?: [^ ]{1,80}){0,3}? (?:no longer (?:available|supported)|retired|discontinued|been (?:removed|shut down))\b/,
-    /model[_-]not[_-]found|DeploymentNotFound/,
-  ]
-    .map(({ source }) => source)
-    .join('|'),
-  'i',
-);
+const goneModel = [
+  /\b(?:models?|deployments?)\b['"`]?:?(?: [^ ]{1,80}){0,3}? (?:not found|not exist|disabled)\b/i,
+  /\b(?:models?|deployments?|api(?! key)|sora(?:-2[\w.-]*)?)(?![\w-])['"`]?:?(?: [^ ]{1,80}){0,3}? (?:no longer (?:available|supported)|retired|discontinued|been (?:removed|shut down))\b/i,
+  /model[_-]not[_-]found|DeploymentNotFound/i,
+];
 
 /** Whether the vendor says that it no longer has the model. No try with another prompt or at another time would do better. */
 export function isModelGone(words: VendorWords): boolean {
-  return goneModel.test(textOf(words));
-}
-
-/** For vendors whose pages list no codes: what gateways of this kind say. */
-export function classOfUsualWords(words: VendorWords): ProviderErrorClass | undefined {
   const text = textOf(words);
-  if (/content[_ -]?(policy|violation|filter)|usage polic|moderation|safety|guardrail|flagged|nsfw/i.test(text))
-    return 'CONTENT_REFUSED';
-  if (/insufficient[_ ](balance|credits?|funds|quota)/i.test(text)) return 'BALANCE';
-  return isModelGone(words) ? 'MODEL_RETIRED' : undefined;
+  return goneModel.some((pattern) => pattern.test(text));
 }
 
 /** Long enough for any vendor's sentence; it bounds the work of the expressions. */
-function textOf({ code = '', message = '' }: VendorWords): string {
+export function textOf({ code = '', message = '' }: VendorWords): string {
   return `${code} ${message}`.slice(0, 1_000).replaceAll(/\s+/g, ' ');
 }
 

@@ -5,12 +5,16 @@ import type { VideoProvider } from '../contract/provider.js';
 import type { Adapter, AdapterSettings } from './adapter.js';
 import { apixo } from './apixo/adapter.js';
 import { readBaseUrl } from './base-url.js';
+import { globalaiopc } from './globalaiopc/adapter.js';
 import { createJsonClient, type JsonClient } from './http.js';
 import { omixa } from './omixa/adapter.js';
+import { pixazo } from './pixazo/adapter.js';
 
 const adapters: ReadonlyMap<string, Adapter> = new Map([
   ['omixa', omixa],
   ['apixo', apixo],
+  ['pixazo', pixazo],
+  ['globalaiopc', globalaiopc],
 ]);
 
 export type Providers = {

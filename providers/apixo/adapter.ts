@@ -1,6 +1,6 @@
 import type { Look, VideoProvider } from '../../contract/provider.js';
 import type { ProviderErrorClass } from '../../contract/provider-errors.js';
-import { type Adapter, type AdapterDeps, statusWord } from '../adapter.js';
+import { type Adapter, type AdapterDeps, imageAddresses, imageWithoutAddress, statusWord } from '../adapter.js';
 import { below } from '../base-url.js';
 import { createFailureReader, type VendorWords } from '../failure.js';
 import { type FailedAnswer, isRefusal, type JsonAnswer } from '../http.js';
@@ -47,12 +47,15 @@ function createApixoProvider({ account, baseUrl, apiKey, settings, sendJson }: A
 
   return {
     async submit(generation, { signal }) {
-      const { upstreamModel } = generation;
+      const { upstreamModel, inputs } = generation;
+      const images = imageAddresses(inputs);
+      if (!images) return imageWithoutAddress;
+
       const answer = await sendJson({
         method: 'POST',
         url: below(baseUrl, `/api/v1/generateTask/${encodeURIComponent(upstreamModel)}`),
         headers,
-        body: taskRequest(generation, options),
+        body: taskRequest(generation, { ...options, firstFrame: images.firstFrame }),
         response: submitAnswer,
         reuseConnection: false,
         signal,

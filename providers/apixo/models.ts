@@ -18,8 +18,7 @@ const landscape = { width: 1280, height: 720, aspectRatio: '16:9' } as const;
 
 const models: Record<string, ModelAbilities> = {
   'sora-2': {
-    // image_to_video takes public addresses of images only.
-    operations: ['text_to_video'],
+    operations: ['text_to_video', 'image_to_video'],
     duration: { kind: 'set', values: [10, 15] },
     geometry: {
       promised: 'orientation',
@@ -36,11 +35,11 @@ const models: Record<string, ModelAbilities> = {
       personGeneration: false,
     },
     inputs: {
-      firstFrame: false,
+      firstFrame: true,
       lastFrame: false,
       maxReferences: 0,
-      maxBytes: 0,
-      contentTypes: [],
+      maxBytes: 10_000_000,
+      contentTypes: ['image/jpeg', 'image/png', 'image/webp'],
       form: 'url',
       framePixels: 'any',
     },

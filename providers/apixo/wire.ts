@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Generation } from '../../contract/generation.js';
-import { isUsableUrl, taskIdSchema } from '../adapter.js';
+import { type ImageAddresses, isUsableUrl, taskIdSchema } from '../adapter.js';
 import type { VendorWords } from '../failure.js';
 import { parseJson } from '../http.js';
 
@@ -47,17 +47,18 @@ export function readResultUrls(resultJson: string | null | undefined): string[] 
 
 /** The body of a submit. The result is polled for, so no callback is asked for. */
 export function taskRequest(
-  { prompt, durationSeconds, size }: Generation,
-  options: { provider: string; removeWatermark: boolean },
+  { operation, prompt, durationSeconds, size }: Generation,
+  { firstFrame, ...options }: { provider: string; removeWatermark: boolean; firstFrame: ImageAddresses['firstFrame'] },
 ): Record<string, unknown> {
   return {
     request_type: 'async',
     provider: options.provider,
     input: {
-      mode: 'text-to-video',
+      mode: operation === 'image_to_video' ? 'image-to-video' : 'text-to-video',
       prompt,
       duration: durationSeconds,
       aspect_ratio: size && (size.width >= size.height ? 'landscape' : 'portrait'),
+      image_urls: firstFrame && [firstFrame],
       remove_watermark: options.removeWatermark,
     },
   };

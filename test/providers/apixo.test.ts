@@ -1,7 +1,16 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import type { Providers } from '../../providers/registry.js';
 import { aGeneration, describeConformance, never, openAccount, readFixtures, submitOptions } from './conformance.js';
 import { answerWith, type ScriptedServer, startScriptedServer } from './scripted-server.js';
+
+const httpsAddress = z.url({ protocol: /^https$/ });
+const inputFields = {
+  prompt: z.string().min(1).max(10_000),
+  duration: z.literal([10, 15]),
+  aspect_ratio: z.enum(['landscape', 'portrait']).optional(),
+  remove_watermark: z.boolean().optional(),
+};
 
 describeConformance({
   adapter: 'apixo',
@@ -9,6 +18,24 @@ describeConformance({
   acceptance: (id) => ({ code: 200, message: 'success', data: { taskId: id } }),
   lookPath: (id) => `/api/v1/statusTask/sora-2?${new URLSearchParams({ taskId: id }).toString()}`,
   successWord: 'success',
+  page: z.strictObject({
+    path: z.literal('/api/v1/generateTask/sora-2'),
+    body: z.strictObject({
+      request_type: z.literal('async'),
+      provider: z.enum(['auto', 'value', 'official']),
+      input: z.discriminatedUnion('mode', [
+        z.strictObject({ mode: z.literal('text-to-video'), ...inputFields }),
+        z.strictObject({ mode: z.literal('image-to-video'), ...inputFields, image_urls: z.tuple([httpsAddress]) }),
+      ]),
+    }),
+  }),
+  refusals: [
+    [200, { code: 400, message: 'Invalid parameters', data: null }, 'INPUT_INVALID'],
+    [200, { code: 400, message: 'Insufficient credits', data: null }, 'BALANCE'],
+    [200, { code: 401, message: 'Unauthorized', data: null }, 'AUTH'],
+    [200, { code: 429, message: 'Too many requests', data: null }, 'RATE_LIMITED'],
+    [200, { code: 404, message: 'Model sora-2 is no longer available', data: null }, 'MODEL_RETIRED'],
+  ],
 });
 
 const fixtures = readFixtures('apixo');
@@ -53,6 +80,34 @@ describe('apixo: what is sent', () => {
     const { server, provider } = await serve(fixtures.running);
     await provider.look(task, { signal: never() });
     expect(server.requests[0]).toMatchObject({ method: 'GET', path: '/api/v1/statusTask/sora-2?taskId=task_12345678' });
+  });
+});
+
+describe('apixo: an image', () => {
+  const firstFrame = { contentType: 'image/png', bytes: new Uint8Array([1]) };
+  const asked = { ...generation, operation: 'image_to_video' as const };
+
+  it('is sent by its address', async () => {
+    const { server, provider } = await serve(fixtures.submitted);
+    const url = 'https://reelay.example/inputs/art_1?signature=abc';
+
+    await provider.submit(
+      { ...asked, inputs: { firstFrame: { ...firstFrame, url }, references: [] } },
+      submitOptions(),
+    );
+
+    expect(JSON.parse(server.requests[0]?.body ?? '')).toMatchObject({
+      input: { mode: 'image-to-video', image_urls: [url] },
+    });
+  });
+
+  it('without an address is not sent, and leaves the job to providers that take bytes', async () => {
+    const { server, provider } = await serve(fixtures.submitted);
+
+    const submission = await provider.submit({ ...asked, inputs: { firstFrame, references: [] } }, submitOptions());
+
+    expect(submission).toMatchObject({ outcome: 'not_sent', error: { class: 'NOT_FOUND' } });
+    expect(server.requests).toHaveLength(0);
   });
 });
 

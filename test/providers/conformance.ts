@@ -2,11 +2,14 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type AddressInfo, createServer } from 'node:net';
 import { afterEach, describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
+import type { z } from 'zod';
 import type { Account } from '../../contract/catalogue.js';
 import type { Generation } from '../../contract/generation.js';
 import type { ProviderTask } from '../../contract/provider.js';
 import { LookError, type ProviderErrorClass, providerErrorClasses } from '../../contract/provider-errors.js';
-import { createProviders, type Providers } from '../../providers/registry.js';
+import { abilitiesOf, createProviders, type Providers } from '../../providers/registry.js';
+import { permittedGenerations } from './permitted-generations.js';
 import { answerWith, type Script, type ScriptedServer, startScriptedServer } from './scripted-server.js';
 
 const API_KEY = 'key-canary-7f3a';
@@ -15,7 +18,7 @@ const fixtureNames = ['submitted', 'running', 'succeeded', 'unknown-word', 'fail
 type Answer = Record<string, unknown>;
 export type Fixtures = Record<(typeof fixtureNames)[number], Answer>;
 
-function readFixture(vendor: string, name: string): Answer {
+export function readFixture(vendor: string, name: string): Answer {
   return JSON.parse(readFileSync(new URL(`fixtures/${vendor}/${name}.json`, import.meta.url), 'utf8'));
 }
 
@@ -72,6 +75,8 @@ type Conformance = {
   contentPath?: (id: string) => string;
   /** False for a vendor whose failures never tell moderation from a breakdown; else there is a fixture `refused-by-moderation`. */
   tellsModeration?: boolean;
+  /** The vendor's page as a strict schema of the path and the body of a submit. */
+  page?: z.ZodType;
   /** Answers to a submit, by the vendor's page, that say that nothing was created. */
   refusals?: readonly (readonly [status: number, body: unknown, errorClass: ProviderErrorClass])[];
 };
@@ -89,6 +94,7 @@ export function describeConformance({
   successWord,
   contentPath,
   tellsModeration = true,
+  page,
   refusals = [],
 }: Conformance) {
   const fixtures = readFixtures(adapter);
@@ -123,6 +129,22 @@ export function describeConformance({
   };
 
   describe(`${adapter}: submit`, () => {
+    if (page) {
+      it('asks for whatever the abilities permit in words that the page permits', async () => {
+        const { provider, server } = await serve(answerWith(acceptedStatus, fixtures.submitted));
+        const abilities = abilitiesOf(adapter, upstreamModel, settings);
+        if (!abilities) throw new Error(`${adapter} has no model ${upstreamModel}`);
+
+        await fc.assert(
+          fc.asyncProperty(permittedGenerations(upstreamModel, abilities), async (permitted) => {
+            expect(await provider.submit(permitted, submitOptions())).toMatchObject({ outcome: 'accepted' });
+            const { path, body = '' } = server.requests.at(-1) ?? {};
+            expect(page.safeParse({ path, body: JSON.parse(body) }).error?.issues).toBeUndefined();
+          }),
+        );
+      });
+    }
+
     it('keeps the very id that the vendor gave', async () => {
       const { submit } = await serve(answerWith(acceptedStatus, acceptance('task 1/ä?&')));
       expect(await submit()).toMatchObject({ outcome: 'accepted', task: { id: 'task 1/ä?&' } });
