@@ -9,7 +9,7 @@ import { createPublicModels } from '../../api/models.js';
 import { startServer } from '../../api/server.js';
 import { createDiskStore } from '../../artifacts/disk-store.js';
 import { createGuardedFetch } from '../../artifacts/guarded-fetch.js';
-import { createLinkSigner } from '../../artifacts/signed-links.js';
+import { createLinkSigner, inputAddress } from '../../artifacts/signed-links.js';
 import { type Catalogue, catalogueSchema } from '../../contract/catalogue.js';
 import { abilitiesOf } from '../../providers/registry.js';
 import { createLogger } from '../../runtime/logger.js';
@@ -80,6 +80,7 @@ export async function startApi({
   const settlement = createSettlement(database);
   const jobs = createJobs(database);
   const fetchGuarded = createGuardedFetch({ allowLoopbackPorts });
+  const signer = createLinkSigner(linkSecret);
   let wakeCount = 0;
 
   const jobApi = createJobApi({
@@ -91,7 +92,7 @@ export async function startApi({
     usage: createUsage(database),
     ledger,
     store,
-    signer: createLinkSigner(linkSecret),
+    signer,
     models: createPublicModels(catalogue, ({ adapter, settings }, model) => abilitiesOf(adapter, model, settings)),
     temporal,
     timing: aPlan().timing,
@@ -153,6 +154,7 @@ export async function startApi({
     workspaces,
     addWorkspace,
     callerWith,
+    inputAddress: (id: string) => inputAddress(id, { signer, publicUrl: 'https://reelay.test' }),
     wakeCount: () => wakeCount,
     async countJobs(): Promise<number> {
       const rows = await database.queries.selectFrom('jobs').select('id').execute();
