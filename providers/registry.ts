@@ -8,6 +8,7 @@ import { readBaseUrl } from './base-url.js';
 import { globalaiopc } from './globalaiopc/adapter.js';
 import { createJsonClient, type JsonClient } from './http.js';
 import { omixa } from './omixa/adapter.js';
+import { openaiVideos } from './openai-videos/adapter.js';
 import { pixazo } from './pixazo/adapter.js';
 
 const adapters: ReadonlyMap<string, Adapter> = new Map([
@@ -15,6 +16,7 @@ const adapters: ReadonlyMap<string, Adapter> = new Map([
   ['apixo', apixo],
   ['pixazo', pixazo],
   ['globalaiopc', globalaiopc],
+  ['openai-videos', openaiVideos],
 ]);
 
 export type Providers = {

@@ -1,7 +1,8 @@
 import type { Look, ProviderTask, VideoProvider } from '../../contract/provider.js';
 import { type Adapter, type AdapterDeps, isUsableUrl, statusWord } from '../adapter.js';
 import { below } from '../base-url.js';
-import { classOfUsualWords, createFailureReader } from '../failure.js';
+import { createFailureReader } from '../failure.js';
+import { classOfUsualWords } from '../usual-words.js';
 import { omixaAbilities, readOmixaSettings } from './models.js';
 import { createdJob, type Job, jobRequest, lookedAtJob, readOmixaError, wordsOf } from './wire.js';
 

@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Generation } from '../../contract/generation.js';
-import { taskIdSchema } from '../adapter.js';
-import { dataUrl } from '../data-url.js';
+import { dataUrl, taskIdSchema } from '../adapter.js';
 import type { VendorWords } from '../failure.js';
 import { parseJson } from '../http.js';
 

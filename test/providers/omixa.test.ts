@@ -1,8 +1,24 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { z } from 'zod';
 import type { Generation } from '../../contract/generation.js';
 import type { Providers } from '../../providers/registry.js';
 import { aGeneration, describeConformance, never, openAccount, readFixtures, submitOptions } from './conformance.js';
 import { answerWith, type ScriptedServer, startScriptedServer } from './scripted-server.js';
+
+const inlineImage = z.string().regex(/^data:image\/(png|jpeg|webp);base64,[A-Za-z0-9+/]+={0,2}$/);
+const anyJob = {
+  model: z.literal('sora'),
+  prompt: z.string().min(1),
+  seed: z.int().optional(),
+  generate_audio: z.boolean().optional(),
+  enhance_prompt: z.boolean().optional(),
+  reference_images: z.array(inlineImage).min(1).optional(),
+};
+const measured = {
+  duration_seconds: z.number().min(1).max(30),
+  size: z.enum(['1280x720', '720x1280', '1920x1080']).optional(),
+};
+const source = { source_video: z.string().min(1) };
 
 describeConformance({
   adapter: 'omixa',
@@ -10,6 +26,21 @@ describeConformance({
   acceptance: (id) => ({ ...readFixtures('omixa').submitted, operation: id }),
   lookPath: (id) => `/api/v1/videos/jobs/status?${new URLSearchParams({ operation: id }).toString()}`,
   successWord: 'succeeded',
+  page: z.strictObject({
+    path: z.literal('/api/v1/videos/jobs'),
+    body: z.discriminatedUnion('video_operation', [
+      z.strictObject({ ...anyJob, ...measured, video_operation: z.literal('text_to_video') }),
+      z.strictObject({
+        ...anyJob,
+        ...measured,
+        video_operation: z.literal('image_to_video'),
+        start_frame: inlineImage,
+        last_frame: inlineImage.optional(),
+      }),
+      z.strictObject({ ...anyJob, ...measured, ...source, video_operation: z.literal('extend') }),
+      z.strictObject({ ...anyJob, ...source, video_operation: z.literal('remix') }),
+    ]),
+  }),
 });
 
 const fixtures = readFixtures('omixa');
