@@ -5,6 +5,8 @@ import { findProjectRoot } from './root.js';
 import { settingOf } from './setting.js';
 
 const milliseconds = (fallback: number) => z.coerce.number().int().positive().default(fallback);
+/** Nought switches off what it is the length of. */
+const spell = (fallback: number) => z.coerce.number().int().nonnegative().default(fallback);
 const count = (fallback: number) => z.coerce.number().int().positive().default(fallback);
 const MINUTE_MS = 60_000;
 
@@ -53,11 +55,11 @@ const configSchema = z.object({
   /** This many failures of a provider account within the window, and jobs are sent elsewhere for a while. */
   BREAKER_FAILURES: count(5),
   BREAKER_WINDOW_MS: milliseconds(MINUTE_MS),
-  BREAKER_OPEN_MS: milliseconds(30_000),
+  BREAKER_OPEN_MS: spell(30_000),
   /** The same, at once, for an account whose credential is refused or whose balance is spent. */
-  BREAKER_STOPPED_MS: milliseconds(5 * MINUTE_MS),
+  BREAKER_STOPPED_MS: spell(5 * MINUTE_MS),
   /** For how long a model that its provider calls gone is not asked for there. */
-  MODEL_RETIRED_MS: milliseconds(24 * 60 * MINUTE_MS),
+  MODEL_RETIRED_MS: spell(24 * 60 * MINUTE_MS),
 });
 export type Config = Omit<z.infer<typeof configSchema>, 'ARTIFACTS_URL' | 'CATALOGUE_FILE' | 'PUBLIC_URL'> & {
   ARTIFACTS_URL: string;

@@ -88,7 +88,7 @@ const failStatement = {
       reason = case when health.open_until > ${opensUntil} then health.reason else excluded.reason end,
       updated_at = now()
     where $6 or health.open_until is null or (health.open_until <= now() and starts_with(health.reason, $7))
-    returning open_until is not null as opened`,
+    returning coalesce(open_until > now(), false) as opened`,
 };
 
 const stopStatement = {
@@ -98,7 +98,7 @@ const stopStatement = {
     on conflict (account, upstream_model) do update set failures = health.failures + 1,
       open_until = excluded.open_until, reason = excluded.reason, updated_at = now()
     where $5 or health.open_until is null or health.open_until <= now() or health.reason is distinct from excluded.reason
-    returning true as opened`,
+    returning open_until > now() as opened`,
 };
 
 /** An answer to what was sent before the breaker opened does not close it. */

@@ -138,6 +138,10 @@ describe('a job ends rightly when', () => {
       RECONCILE_BLIND_GRACE_MS: '500',
       RETRY_PAUSE_MS: '100',
       SANDBOX_SPEED: '0',
+      // The cases share the accounts: what befalls one of them must not send another elsewhere.
+      BREAKER_OPEN_MS: '0',
+      BREAKER_STOPPED_MS: '0',
+      MODEL_RETIRED_MS: '0',
     });
     database = new pg.Pool({ connectionString: stack.databaseUrl });
     caller = createCaller(stack);

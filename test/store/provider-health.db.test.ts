@@ -205,6 +205,22 @@ describe('the health of providers', () => {
     expect(await aProcess().isOpen(place)).toBe(false);
   });
 
+  it('is known at once to the process that reported it', async () => {
+    const process = aProcess();
+    expect(await process.admit(place)).toBe('closed');
+    await process.report({ ...place, stage: 'submission', outcome: 'AUTH' });
+    expect(await process.admit(place)).toBe('open');
+  });
+
+  it('leaves nobody alone where the times are set to nought', async () => {
+    const never = { BREAKER_FAILURES: 1, BREAKER_OPEN_MS: 0, BREAKER_STOPPED_MS: 0, MODEL_RETIRED_MS: 0 };
+    for (const outcome of ['NETWORK', 'AUTH', 'MODEL_RETIRED'] as const) {
+      expect(await aProcess(never).report({ ...place, stage: 'submission', outcome })).toBe('none');
+      const admissions = await Promise.all(Array.from({ length: 20 }, () => aProcess(never).admit(place)));
+      expect(admissions).not.toContain('open');
+    }
+  });
+
   it('forgets an account with its models at a reset, and no other', async () => {
     await aSubmit('AUTH');
     await aSubmit('MODEL_RETIRED');
