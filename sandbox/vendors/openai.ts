@@ -62,8 +62,10 @@ export const openai: Vendor = {
   sendStanding: (response, task, standing) => void response.json(videoOf(task, standing)),
   sendUnknownStatus: (response, task) =>
     void response.json({ ...videoOf(task, { state: 'queued', progress: 0 }), status: 'warming_up' }),
-  sendError: (response, { status, code, message, param = null }: Omit<Refusal, 'param'> & { param?: string | null }) =>
-    void response.status(status).json({ error: { message, type: errorTypeOf(status, code), param, code } }),
+  sendError: (response, { status, code, message, param }) =>
+    void response
+      .status(status)
+      .json({ error: { message, type: errorTypeOf(status, code), param: param ?? null, code } }),
 };
 
 function errorTypeOf(status: number, code: string): string {
