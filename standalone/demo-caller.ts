@@ -49,18 +49,23 @@ export function createDemoCaller({ apiUrl, apiKey }: { apiUrl: string; apiKey: s
       }
     },
 
-    async save(video: z.infer<typeof videoSchema>, file: string): Promise<void> {
-      const response = await fetch(video.url);
-      if (!response.ok || !response.body) throw new Error(`the video could not be read: ${response.status}`);
-      await pipeline(Readable.fromWeb(response.body), createWriteStream(file));
-    },
+    save: (video: z.infer<typeof videoSchema>, file: string) => save(new URL(video.url), { file }),
   };
 }
 
-async function readAnswer(response: Response): Promise<unknown> {
+export async function save(url: URL, { file, headers = {} }: { file: string; headers?: Record<string, string> }) {
+  const response = await fetch(url, { headers });
+  if (!response.ok || !response.body) throw new Error(`the video could not be read: ${response.status}`);
+  await pipeline(Readable.fromWeb(response.body), createWriteStream(file));
+}
+
+/** The body of an answer. One that is no success is thrown, in its own words. */
+export async function readAnswer(response: Response): Promise<unknown> {
   const body: unknown = await response.json();
   if (response.ok) return body;
   const problem = problemSchema.safeParse(body);
-  const words = problem.success ? [problem.data.code, problem.data.detail ?? problem.data.title] : [];
+  const words = problem.success
+    ? [problem.data.code, problem.data.detail ?? problem.data.title]
+    : [JSON.stringify(body)];
   throw new Error(['the api answered', response.status, ...words.filter(Boolean)].join(' '));
 }

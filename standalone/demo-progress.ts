@@ -1,6 +1,7 @@
-import type { DemoJob } from './demo-caller.js';
-
 type Output = Pick<NodeJS.WriteStream, 'write' | 'isTTY'>;
+
+/** What is told of a job: in a dialect, its status only. */
+type Shown = { status: string; phase?: string | null; progress?: number | null; provider?: string };
 
 const MS_PER_SECOND = 1_000;
 const CLEAR_LINE = '\r\u001b[K';
@@ -11,7 +12,7 @@ export function createProgress(output: Output, now: () => number = () => perform
   let last = '';
 
   return {
-    show(job: DemoJob): void {
+    show(job: Shown): void {
       const state = describe(job);
       const line = `${state} · ${((now() - startedAtMs) / MS_PER_SECOND).toFixed(1)} s`;
       if (output.isTTY) output.write(`${CLEAR_LINE}${line}`);
@@ -24,7 +25,7 @@ export function createProgress(output: Output, now: () => number = () => perform
   };
 }
 
-function describe({ status, phase, progress, provider }: DemoJob): string {
+function describe({ status, phase, progress = null, provider }: Shown): string {
   const percent = progress === null ? undefined : `${progress} %`;
   return [status, phase, percent, provider].filter(Boolean).join(' · ');
 }

@@ -1,15 +1,21 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { Command, Option } from 'commander';
 import pc from 'picocolors';
 import { createDemoCaller, type DemoJob } from './demo-caller.js';
+import { type DialectDemo, dialectDemos } from './demo-dialects.js';
 import { createProgress } from './demo-progress.js';
+import { createServedDemo } from './demo-served.js';
 import { isSupervised } from './instance.js';
 import { isHealthy, untilHealthy } from './services.js';
 import { readStackFile, type StackFile } from './stack-file.js';
 import { homeFolder } from './state.js';
 import { createSupervisor } from './supervisor.js';
 
-/** `npm run demo`: one job from its request to its file, on the stack that runs here or on one that lives as long as the demo. */
+/**
+ * `npm run demo`: one job from its request to its file, on the stack that runs here or on one that lives as long as the demo.
+ * With `--dialect <name>`, one job as a client of that vendor asks for it, and one that is made by that vendor as a provider.
+ */
 const example = {
   model: 'sora',
   prompt: 'A cinematic product reveal of an AI API gateway on a clean white desk.',
@@ -21,6 +27,10 @@ const example = {
 };
 const INTERRUPTED = 130;
 
+const { dialect } = new Command('demo')
+  .addOption(new Option('--dialect <name>', 'one job each way').choices(Object.keys(dialectDemos)))
+  .parse()
+  .opts<{ dialect?: string }>();
 const home = homeFolder(process.env);
 const say = (text: string) => process.stderr.write(`${pc.dim(text)}\n`);
 const tell = (name: string, value: string) => process.stdout.write(`${pc.bold(name.padEnd(12))} ${value}\n`);
@@ -42,7 +52,13 @@ for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP'] as const) {
 
 try {
   const stack = await findOrStartStack();
-  const job = await follow(stack);
+  const demo = dialect === undefined ? undefined : dialectDemos[dialect];
+  if (demo) {
+    await followServed(stack, demo);
+    tell('provider', demo.spoken.provider);
+  }
+  const job = await follow(stack, demo?.spoken.request ?? example);
+  if (demo && job.provider !== demo.spoken.provider) throw new Error(`the job was made by ${job.provider}`);
   if (isOwnStack) say('the stack of the demo stops now; `npm start` brings it, and the job in the Temporal UI, back');
   if (!isStopping) await stop(job.status === 'succeeded' ? 0 : 1);
 } catch (error) {
@@ -67,10 +83,30 @@ async function findOrStartStack(): Promise<StackFile> {
   return supervisor.start();
 }
 
-async function follow({ apiUrl, apiKey }: StackFile): Promise<DemoJob> {
+/** In the words of a dialect. */
+async function followServed({ apiUrl, apiKey }: StackFile, demo: DialectDemo): Promise<void> {
+  const progress = createProgress(process.stdout);
+  const served = createServedDemo({ demo, apiUrl, apiKey, show: (standing) => progress.show(standing) });
+  tell('request', `POST ${demo.create.path}`);
+  const id = await served.create();
+  tell('job', id);
+  const video = await served.untilDone(id);
+  progress.end();
+  const file = await newDemoFile(`${id}.mp4`);
+  await served.save(video, file);
+  tell('video', file);
+}
+
+async function newDemoFile(name: string): Promise<string> {
+  const folder = join(home, 'demo');
+  await mkdir(folder, { recursive: true });
+  return join(folder, name);
+}
+
+async function follow({ apiUrl, apiKey }: StackFile, request: object): Promise<DemoJob> {
   const caller = createDemoCaller({ apiUrl, apiKey });
   const progress = createProgress(process.stdout);
-  let job = await caller.create(example);
+  let job = await caller.create(request);
   tell('job', job.id);
   if (job.links.temporal) tell('Temporal UI', job.links.temporal);
   while (!['succeeded', 'failed', 'canceled'].includes(job.status)) {
@@ -83,10 +119,8 @@ async function follow({ apiUrl, apiKey }: StackFile): Promise<DemoJob> {
   if (job.status !== 'succeeded') {
     throw new Error(`the job ended as ${job.status}: ${job.error?.code ?? ''} ${job.error?.message ?? ''}`.trim());
   }
-  const folder = join(home, 'demo');
-  await mkdir(folder, { recursive: true });
   for (const [index, video] of job.data.entries()) {
-    const file = join(folder, index === 0 ? `${job.id}.mp4` : `${job.id}-${index}.mp4`);
+    const file = await newDemoFile(index === 0 ? `${job.id}.mp4` : `${job.id}-${index}.mp4`);
     await caller.save(video, file);
     tell('video', file);
   }

@@ -13,6 +13,9 @@ const accounts = [
   { prefix: 'OPENAI_COMPATIBLE', path: 'openai/v1' },
 ];
 
+/** The sandbox is quicker than those it stands in for. */
+const SANDBOX_LOOKS_MS = '1000';
+
 const isOurs = (environment: NodeJS.ProcessEnv, prefix: string) =>
   !environment[`${prefix}_BASE_URL`] && !settingOf(environment, `${prefix}_API_KEY`);
 
@@ -47,6 +50,8 @@ export function serviceEnvironment(environment: NodeJS.ProcessEnv, addresses: Ad
     for (const { prefix, path } of accounts.filter((account) => isOurs(environment, account.prefix))) {
       ours[`${prefix}_BASE_URL`] = `${sandbox.url}/${path}`;
       ours[`${prefix}_API_KEY`] = 'sandbox';
+      ours[`${prefix}_FIRST_LOOK_MS`] = SANDBOX_LOOKS_MS;
+      ours[`${prefix}_LOOK_INTERVAL_MS`] = SANDBOX_LOOKS_MS;
     }
   }
   const set = Object.entries(environment).filter(([, value]) => value);

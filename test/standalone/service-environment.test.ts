@@ -45,6 +45,8 @@ describe('serviceEnvironment', () => {
     expect(environment.OMIXA_API_KEY).toBe('real');
     expect(environment.OMIXA_BASE_URL).toBeUndefined();
     expect(environment.APIXO_API_KEY).toBeUndefined();
+    expect(environment.APIXO_FIRST_LOOK_MS).toBeUndefined();
+    expect(environment.PIXAZO_FIRST_LOOK_MS).toBe('1000');
     expect(environment.OMIXA_2_API_KEY).toBe('sandbox');
   });
 
