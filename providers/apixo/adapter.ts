@@ -2,8 +2,9 @@ import type { Look, VideoProvider } from '../../contract/provider.js';
 import type { ProviderErrorClass } from '../../contract/provider-errors.js';
 import { type Adapter, type AdapterDeps, imageAddresses, imageWithoutAddress, statusWord } from '../adapter.js';
 import { below } from '../base-url.js';
-import { createFailureReader, type VendorWords } from '../failure.js';
+import { createFailureReader } from '../failure.js';
 import { type FailedAnswer, isRefusal, type JsonAnswer } from '../http.js';
+import { classOfUsualWords } from '../usual-words.js';
 import { apixoAbilities, readApixoSettings } from './models.js';
 import {
   readApixoError,
@@ -29,7 +30,7 @@ function createApixoProvider({ account, baseUrl, apiKey, settings, sendJson }: A
   const { provider, removeWatermark } = readApixoSettings(settings);
   const options = { provider, removeWatermark: removeWatermark === 'true' };
   const headers = { authorization: `Bearer ${apiKey}` };
-  const failures = createFailureReader({ secrets: [apiKey], readWords: readApixoError, classify: classOfWords });
+  const failures = createFailureReader({ secrets: [apiKey], readWords: readApixoError, classify: classOfUsualWords });
 
   const readTask = (data: TaskData): Look => {
     const word = statusWord(data.state);
@@ -37,8 +38,9 @@ function createApixoProvider({ account, baseUrl, apiKey, settings, sendJson }: A
     if (files.length > 0) return { status: 'succeeded', files };
     if (word === 'failed') {
       const code = data.failCode ?? '';
-      const said = { code, message: data.failMsg ?? 'the task failed', text: JSON.stringify(data) };
-      const error = failures.told({ class: failCodes[code] ?? 'PROVIDER_INTERNAL', ...said });
+      const said = { code, message: data.failMsg ?? 'the task failed' };
+      const errorClass = failCodes[code] ?? classOfUsualWords(said) ?? 'PROVIDER_INTERNAL';
+      const error = failures.told({ class: errorClass, ...said, text: JSON.stringify(data) });
       return { status: 'failed', error, charged: 'unknown' };
     }
     // Also `success` without a readable address, which may still appear, and words never seen: the task is paid for.
@@ -109,9 +111,4 @@ function wordOfEnvelope(code: number, text: string): FailedAnswer {
 /** A refusal that names a task: money may have moved. */
 function contradiction(answer: FailedAnswer): FailedAnswer {
   return { ...answer, kind: 'unknown', reason: 'a refusal that names a task' };
-}
-
-/** Only the message tells an empty account from a bad request. */
-function classOfWords({ message = '' }: VendorWords): ProviderErrorClass | undefined {
-  return /insufficient credits/i.test(message.slice(0, 1_000)) ? 'BALANCE' : undefined;
 }

@@ -32,6 +32,8 @@ describe('createProviders', () => {
     ['a key in the address', anAccount({ baseUrl: 'https://user:key@omixa.example' }), /main may hold only/],
     ['an adapter that does not exist', anAccount({ adapter: 'acme' }), /main names an adapter.*acme/],
     ['a setting that the adapter does not know', anAccount({ settings: { statusVerb: 'GET' } }), /main are not valid/],
+    ['a setting that is needed and not set', anAccount({ adapter: 'globalaiopc' }), /main are not valid.*queryPath/s],
+    ['a path that leads elsewhere', anAccount({ adapter: 'pixazo', settings: { statusPath: '/../a' } }), /statusPath/],
     ['seconds that no job may have', anAccount({ settings: { secondsAllowed: '4,x' } }), /main are not valid/],
   ])('refuses %s at once, naming the account', (_, account, message) => {
     expect(() => open(account)).toThrow(message);
