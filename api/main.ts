@@ -3,10 +3,11 @@ import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
 import { createLinkSigner } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
 import { abilitiesOf } from '../providers/registry.js';
-import { readCatalogue } from '../runtime/catalogue.js';
+import { readCatalogue, withoutKeylessAccounts } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
 import { createLogger } from '../runtime/logger.js';
 import { untilReachable } from '../runtime/patience.js';
+import { settingOf } from '../runtime/setting.js';
 import { closeOnSignal } from '../runtime/shutdown.js';
 import { createTemporalClient } from '../runtime/temporal.js';
 import { createArtifacts } from '../store/artifacts.js';
@@ -32,7 +33,12 @@ const TEMPORAL_PING_MS = 1_000;
 
 const config = readConfig();
 const logger = createLogger('api', config.LOG_LEVEL);
-const models = createPublicModels(readCatalogue(config.CATALOGUE_FILE), (account, upstreamModel) =>
+const { catalogue, keyless } = withoutKeylessAccounts(
+  readCatalogue(config.CATALOGUE_FILE),
+  (variable) => settingOf(process.env, variable) !== undefined,
+);
+if (keyless.length > 0) logger.warn({ accounts: keyless }, 'provider accounts without a key are passed over');
+const models = createPublicModels(catalogue, (account, upstreamModel) =>
   abilitiesOf(account.adapter, upstreamModel, account.settings),
 );
 await untilReachable({ what: 'the database', logger, work: () => migrate(config.DATABASE_URL) });

@@ -17,3 +17,18 @@ export function readCatalogue(file: string, environment: NodeJS.ProcessEnv = pro
   if (!parsed.success) throw new Error(`${file} is not valid:\n${z.prettifyError(parsed.error)}`);
   return parsed.data;
 }
+
+/** The routes whose account has a key, and the models that have such a route: nobody is offered what nobody can make. */
+export function withoutKeylessAccounts(
+  catalogue: Catalogue,
+  hasCredential: (variable: string) => boolean,
+): { catalogue: Catalogue; keyless: string[] } {
+  const hasKey = (account: string) => hasCredential(catalogue.accounts[account]?.credential ?? '');
+  const models = Object.entries(catalogue.models)
+    .map(
+      ([name, model]) => [name, { ...model, routes: model.routes.filter(({ account }) => hasKey(account)) }] as const,
+    )
+    .filter(([, { routes }]) => routes.length > 0);
+  const keyless = Object.keys(catalogue.accounts).filter((account) => !hasKey(account));
+  return { catalogue: { ...catalogue, models: Object.fromEntries(models) }, keyless };
+}

@@ -2,7 +2,9 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import { readCatalogue } from '../../runtime/catalogue.js';
+import { createPublicModels } from '../../api/models.js';
+import { abilitiesOf } from '../../providers/registry.js';
+import { readCatalogue, withoutKeylessAccounts } from '../../runtime/catalogue.js';
 import { readConfig } from '../../runtime/config.js';
 
 const valid = { DATABASE_URL: 'postgres://user@127.0.0.1/reelay', LINK_SECRET: 'x'.repeat(32) };
@@ -76,8 +78,28 @@ describe('readCatalogue', () => {
     expect(() => readCatalogue(file, {})).toThrow('no account is named nobody');
   });
 
-  it('takes the one that comes with the project', () => {
+  it('takes the one that comes with the project, whose routes every adapter knows', () => {
     const catalogue = readCatalogue('config/catalogue.yaml', {});
-    expect(catalogue.models.sora?.routes.map(({ account }) => account)).toEqual(['omixa', 'omixa-2', 'apixo']);
+    const models = createPublicModels(catalogue, ({ adapter, settings }, model) =>
+      abilitiesOf(adapter, model, settings),
+    );
+    const routes = [...models.values()].map((model) => [model.name, model.routes.map(({ account }) => account)]);
+    expect(Object.fromEntries(routes)).toEqual({
+      sora: ['omixa', 'omixa-2', 'apixo'],
+      'sora-2': ['openai-compatible', 'omixa', 'apixo', 'globalaiopc'],
+      'sora-2-pro': ['pixazo', 'openai-compatible', 'globalaiopc'],
+      'sora-2-stable': ['globalaiopc'],
+    });
+  });
+});
+
+describe('withoutKeylessAccounts', () => {
+  it('offers only what an account with a key can make', () => {
+    const all = readCatalogue('config/catalogue.yaml', {});
+    const { catalogue, keyless } = withoutKeylessAccounts(all, (variable) => variable === 'APIXO_API_KEY');
+
+    expect(keyless.toSorted()).toEqual(['globalaiopc', 'omixa', 'omixa-2', 'openai-compatible', 'pixazo']);
+    expect(Object.keys(catalogue.models)).toEqual(['sora', 'sora-2']);
+    expect(catalogue.models.sora?.routes.map(({ account }) => account)).toEqual(['apixo']);
   });
 });
