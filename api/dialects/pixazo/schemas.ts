@@ -57,12 +57,10 @@ export const imageSchema = z.strictObject({
       'The first frame: an http(s) address, or a data URL such as `data:image/jpeg;base64,…`. PNG, JPEG or WebP of exactly one of the four sizes',
     example: 'https://example.com/image-1280x720.jpg',
   }),
-  size: sizeSchema
-    .optional()
-    .meta({
-      description: 'Must be that of the image, and is taken from it where nothing is said',
-      example: '1280x720',
-    }),
+  size: sizeSchema.optional().meta({
+    description: 'Must be that of the image, and is taken from it where nothing is said',
+    example: '1280x720',
+  }),
 });
 export type ImageBody = z.infer<typeof imageSchema>;
 
@@ -99,11 +97,9 @@ export type Accepted = z.input<typeof acceptedSchema>;
 export const statusSchema = z
   .object({
     request_id: requestIdSchema,
-    status: z
-      .enum(['QUEUED', 'PROCESSING', 'COMPLETED', 'FAILED', 'ERROR'])
-      .meta({
-        description: '`ERROR`: a fault of the service or of a provider; `FAILED`: anything else, also a cancel',
-      }),
+    status: z.enum(['QUEUED', 'PROCESSING', 'COMPLETED', 'FAILED', 'ERROR']).meta({
+      description: '`ERROR`: a fault of the service or of a provider; `FAILED`: anything else, also a cancel',
+    }),
     model_id: z.literal('sora-video').meta({ description: 'The name of this API at the vendor, whatever the model' }),
     error: z.string().nullable().meta({ description: 'Why it has no video', example: null }),
     output: z
