@@ -1,7 +1,7 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import { z } from 'zod';
 import type { Generation } from '../../contract/generation.js';
-import type { Providers } from '../../providers/registry.js';
+import { abilitiesOf, type Providers } from '../../providers/registry.js';
 import { aGeneration, describeConformance, never, openAccount, readFixtures, submitOptions } from './conformance.js';
 import { answerWith, type ScriptedServer, startScriptedServer } from './scripted-server.js';
 
@@ -67,6 +67,11 @@ async function sentBody(generation: Generation): Promise<unknown> {
 const image = { contentType: 'image/png', bytes: new Uint8Array(Buffer.from('xxPNGxx')).subarray(2, 5) };
 
 describe('omixa: what a submit sends', () => {
+  it('is any of the four operations', () => {
+    const operations = ['text_to_video', 'image_to_video', 'extend', 'remix'];
+    expect(abilitiesOf('omixa', 'sora')?.operations).toEqual(operations);
+  });
+
   it('sends a text job with pixels, each thing under one name, and nothing that was not asked for', async () => {
     expect(await sentBody(aGeneration({ durationSeconds: 4.5 }))).toEqual({
       model: 'sora',

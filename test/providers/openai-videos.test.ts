@@ -194,6 +194,16 @@ describe('openai-videos: what the settings change', () => {
     expect(abilities('sora-2', { sizes: '1792x1024' })).toBeUndefined();
   });
 
+  it('asks for frames of the very pixels, within the request unless the settings say by address', () => {
+    expect(abilities('sora-2')?.inputs).toMatchObject({ framePixels: 'exact', form: 'bytes' });
+    expect(abilities('sora-2', { imageForm: 'url' })?.inputs).toMatchObject({ framePixels: 'exact', form: 'url' });
+  });
+
+  it('looks at another pace', () => {
+    const known = abilities('sora-2', { firstLookMs: '0', lookIntervalMs: '50' });
+    expect(known?.polling).toEqual({ firstLookMs: 0, intervalMs: 50 });
+  });
+
   it('knows a model of another name only where it is listed', () => {
     expect(abilities('sora2-hd')).toBeUndefined();
     expect(abilities('sora2-hd', { models: 'video-x, sora2-hd' })).toEqual(abilities('sora-2'));
