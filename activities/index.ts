@@ -4,6 +4,7 @@ import { downloadResult } from './download-result.js';
 import { temporalFailure } from './failure.js';
 import { finishJob } from './finish-job.js';
 import { lookOnce } from './look-once.js';
+import { makeRendition } from './make-rendition.js';
 import { pollTask } from './poll-task.js';
 import { reconcileSubmission } from './reconcile-submission.js';
 import { submitGeneration } from './submit-generation.js';
@@ -31,7 +32,7 @@ export function createActivities(deps: ActivityDeps) {
       lookOnce: bind(lookOnce),
       cancelTask: bind(cancelTask),
     },
-    media: { downloadResult: bind(downloadResult) },
+    media: { downloadResult: bind(downloadResult), makeRendition: bind(makeRendition) },
     job: { finishJob: bind(finishJob) },
   };
 }

@@ -1,13 +1,16 @@
 import type { Readable } from 'node:stream';
+import type { Client } from '@temporalio/client';
 import type { LinkSigner } from '../artifacts/signed-links.js';
 import type { ArtifactStore, ByteRange } from '../artifacts/store.js';
+import type { ContentKind } from '../contract/artifact.js';
 import { ServiceError } from '../contract/errors.js';
 import { isTerminal } from '../contract/states.js';
 import type { ArtifactRow, Artifacts } from '../store/artifacts.js';
 import type { Jobs } from '../store/jobs.js';
 import { isKept } from './job-view.js';
+import { findRendition } from './renditions.js';
 
-type Deps = { jobs: Jobs; artifacts: Artifacts; store: ArtifactStore; signer: LinkSigner };
+type Deps = { jobs: Jobs; artifacts: Artifacts; store: ArtifactStore; signer: LinkSigner; temporal: Client };
 
 /** What shows that somebody may read a file: a key of the job's workspace, or a signed link. */
 export type ContentAccess =
@@ -24,13 +27,37 @@ export type Content = {
   open: (range?: ByteRange) => Promise<Readable | undefined>;
 };
 
-type ContentRequest = { jobId: string; index: number; access: ContentAccess };
+type VideoRequest = { jobId: string; index: number; access: ContentAccess };
+type ContentRequest = VideoRequest & { kind?: ContentKind };
 
 const RETRY_AFTER_SECONDS = 5;
 
-/** @throws `not_found`, `content_not_ready`, `content_gone`, `link_invalid` */
-export async function findContent(deps: Deps, { jobId, index, access }: ContentRequest): Promise<Content> {
-  const { jobs, artifacts, store, signer } = deps;
+const extensions = { video: 'mp4', thumbnail: 'webp', spritesheet: 'jpg' } as const satisfies Record<
+  ContentKind,
+  string
+>;
+
+/**
+ * A video, or a still of it: who may read the one may read the other, also by the same link.
+ *
+ * @throws `not_found`, `content_not_ready`, `content_gone`, `link_invalid`, and for a still `service_unavailable`
+ */
+export async function findContent(deps: Deps, { kind = 'video', ...request }: ContentRequest): Promise<Content> {
+  const { jobId, index } = request;
+  const video = await findVideo(deps, request);
+  const artifact = kind === 'video' ? video : await findRendition(deps, { jobId, index, kind, video });
+  if (!isKept(artifact)) throw new ServiceError('content_gone');
+  return {
+    bytes: artifact.bytes,
+    sha256: artifact.sha256,
+    contentType: artifact.content_type,
+    fileName: `${jobId}${index === 0 ? '' : `-${index}`}.${extensions[kind]}`,
+    open: (range) => deps.store.read(artifact.location, range),
+  };
+}
+
+async function findVideo(deps: Deps, { jobId, index, access }: VideoRequest): Promise<ArtifactRow> {
+  const { jobs, artifacts, signer } = deps;
   if (access.kind === 'link' && !signer.verify({ id: jobId, index, ...access })) throw new ServiceError('link_invalid');
   if (access.kind === 'workspace') {
     const job = await jobs.find({ id: jobId, workspaceId: access.workspaceId });
@@ -50,18 +77,5 @@ export async function findContent(deps: Deps, { jobId, index, access }: ContentR
   const video = videos.find(({ variant }) => variant === index);
   if (!video) throw new ServiceError('not_found', { detail: `The job has no file with index ${index}.` });
   if (!isKept(video)) throw new ServiceError('content_gone');
-  return contentOf(video, { jobId, index, store });
-}
-
-function contentOf(
-  video: ArtifactRow,
-  { jobId, index, store }: { jobId: string; index: number; store: ArtifactStore },
-): Content {
-  return {
-    bytes: video.bytes,
-    sha256: video.sha256,
-    contentType: video.content_type,
-    fileName: index === 0 ? `${jobId}.mp4` : `${jobId}-${index}.mp4`,
-    open: (range) => store.read(video.location, range),
-  };
+  return video;
 }

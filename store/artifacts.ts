@@ -1,5 +1,5 @@
 import type { Selectable } from 'kysely';
-import type { StoredObject, VideoFacts } from '../contract/artifact.js';
+import type { ContentKind, StoredObject, VideoFacts } from '../contract/artifact.js';
 import { newId } from '../runtime/ids.js';
 import type { Database } from './database.js';
 import type { ArtifactsTable } from './tables.js';
@@ -26,6 +26,12 @@ export type NewVideo = {
   facts: VideoFacts;
   retentionDays: number;
 };
+
+/** What is drawn of a video when somebody first asks for it. */
+export type RenditionKind = Exclude<ContentKind, 'video'>;
+
+export type RenditionOf = { jobId: string; variant: number; role: RenditionKind };
+export type NewRendition = RenditionOf & { stored: StoredObject; contentType: string };
 
 export type Artifacts = ReturnType<typeof createArtifacts>;
 
@@ -79,8 +85,30 @@ const addVideoStatement = {
     from job join artifact on artifact.job_id = job.id`,
 };
 
+const renditionStatement = {
+  name: 'find_rendition',
+  text: 'select * from artifacts where job_id = $1 and variant = $2 and role = $3',
+};
+
+/** Only beside a video that is still kept, and gone with it. The lock lets a job that is being deleted be seen as deleted. */
+const addRenditionStatement = {
+  name: 'add_rendition',
+  text: `insert into artifacts (id, workspace_id, job_id, role, variant, location, bytes, sha256, content_type, expires_at)
+    select $1, video.workspace_id, video.job_id, $4, video.variant, $5, $6, $7, $8, video.expires_at
+    from artifacts video join jobs on jobs.id = video.job_id
+    where video.job_id = $2 and video.variant = $3 and video.role = 'video'
+      and video.deleted_at is null and video.expires_at > now() and jobs.state = 'succeeded' and jobs.deleted_at is null
+    for share of jobs
+    on conflict do nothing`,
+};
+
 export function createArtifacts(database: Database) {
   const { run } = database;
+
+  const rendition = async ({ jobId, variant, role }: RenditionOf): Promise<ArtifactRow | undefined> => {
+    const [row] = await run<ArtifactRow>(renditionStatement, [jobId, variant, role]);
+    return row;
+  };
 
   return {
     /** The videos of a job, by variant, also those whose bytes are no longer kept. */
@@ -117,6 +145,21 @@ export function createArtifacts(database: Database) {
         facts.framesPerSecond,
         retentionDays,
       ]);
+    },
+
+    /** A still of a video, also one whose bytes are no longer kept. */
+    rendition,
+
+    /**
+     * Keeps a still for as long as its video. A second one of the same kind changes nothing.
+     * @returns whether there is one now: no job that is not finished, or is deleted, and no video that is gone has any.
+     */
+    async addRendition({ stored, contentType, ...of }: NewRendition): Promise<boolean> {
+      const { key, bytes, sha256 } = stored;
+      const values = [newId('art'), of.jobId, of.variant, of.role, key, bytes, sha256, contentType];
+      await run(addRenditionStatement, values);
+      const kept = await rendition(of);
+      return kept !== undefined && kept.deleted_at === null;
     },
   };
 }

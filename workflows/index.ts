@@ -1,1 +1,2 @@
+export { makeRendition } from './make-rendition.js';
 export { videoJob } from './video-job.js';

@@ -30,6 +30,7 @@ const happyScript: Script = {
   lookOnce: unexpected('lookOnce'),
   cancelTask: unexpected('cancelTask'),
   downloadResult: async () => ({ kind: 'stored' }),
+  makeRendition: unexpected('makeRendition'),
   finishJob: async ({ ending }) => ({ state: ending.state, capturedMicros: 0 }),
 };
 
