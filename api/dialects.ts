@@ -1,8 +1,11 @@
 import { createNativeDialect } from './dialects/native/routes.js';
-import { createPixazoDialect } from './dialects/pixazo/routes.js';
+import type { DialectDescription } from './middleware/description.js';
 import type { Dialect, DialectDeps } from './middleware/dialect.js';
 
 /** Every API that is spoken here. Where one's prefix begins another's, the longer one stands first. */
 export function createDialects(deps: DialectDeps): Dialect[] {
-  return [createPixazoDialect(deps), createNativeDialect(deps)];
+  return [createNativeDialect(deps)];
 }
+
+/** What `/openapi.json` tells of each, in the order of the page; known without a database or anything else that the routes need. */
+export const dialectDescriptions: readonly DialectDescription[] = [];

@@ -1,0 +1,23 @@
+import type { z } from 'zod';
+import type { ZodOpenApiPathsObject, ZodOpenApiSecuritySchemeObject } from 'zod-openapi';
+
+/** What the published description of the api, `/openapi.json`, says of one dialect. */
+export type DialectDescription = {
+  /** Under this name its operations stand together. */
+  tag: { name: string; description: string };
+  /** How its callers send their key; an operation that wants something else says so in its own `security`. */
+  securityScheme: { name: string; scheme: ZodOpenApiSecuritySchemeObject };
+  /** The body of every error. */
+  error: { contentType: string; schema: z.ZodType };
+  /**
+   * By their whole addresses. An answer of 400 and above needs a description only: the error's body and the common headers are put in,
+   * and so are the answers that every operation can give (401, 403, 429, 500, 503; with a body also 413 and 415).
+   */
+  paths: ZodOpenApiPathsObject;
+};
+
+/** `Authorization: Bearer …`, as most dialects have it. */
+export const bearerScheme: DialectDescription['securityScheme'] = {
+  name: 'bearer',
+  scheme: { type: 'http', scheme: 'bearer', description: 'A key of your workspace: `Authorization: Bearer rly_…`' },
+};
