@@ -147,7 +147,7 @@ export function describeConformance({
             expect(page.safeParse({ path, body: JSON.parse(body) }).error?.issues).toBeUndefined();
           }),
         );
-      });
+      }, 30_000);
     }
 
     it('keeps the very id that the vendor gave', async () => {

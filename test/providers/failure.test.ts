@@ -36,6 +36,12 @@ describe('isModelGone', () => {
 
 describe('a 404 that says only "no longer available"', () => {
   const { ofSubmit, ofLook } = createFailureReader({ secrets: [], readWords: (message) => ({ message }) });
+  it('is not needed where the model is named, whatever the status', () => {
+    const gone = { kind: 'refused', status: 400, text: 'Model not found' } as const;
+    expect(ofSubmit(gone).class).toBe('MODEL_RETIRED');
+    expect(ofLook(gone).failure.class).toBe('MODEL_RETIRED');
+  });
+
   const answer = { kind: 'refused', status: 404, text: 'It is no longer available.' } as const;
 
   it('means the model on a submit, and the task on a look', () => {
