@@ -1,11 +1,15 @@
+import { globalaiopcDescription } from './dialects/globalaiopc/openapi.js';
+import { createGlobalaiopcDialect } from './dialects/globalaiopc/routes.js';
 import { createNativeDialect } from './dialects/native/routes.js';
+import { pixazoDescription } from './dialects/pixazo/openapi.js';
+import { createPixazoDialect } from './dialects/pixazo/routes.js';
 import type { DialectDescription } from './middleware/description.js';
 import type { Dialect, DialectDeps } from './middleware/dialect.js';
 
 /** Every API that is spoken here. Where one's prefix begins another's, the longer one stands first. */
 export function createDialects(deps: DialectDeps): Dialect[] {
-  return [createNativeDialect(deps)];
+  return [createPixazoDialect(deps), createGlobalaiopcDialect(deps), createNativeDialect(deps)];
 }
 
 /** What `/openapi.json` tells of each, in the order of the page; known without a database or anything else that the routes need. */
-export const dialectDescriptions: readonly DialectDescription[] = [];
+export const dialectDescriptions: readonly DialectDescription[] = [pixazoDescription, globalaiopcDescription];
