@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { ContentKind } from '../contract/artifact.js';
 import { ServiceError } from '../contract/errors.js';
 import type { Micros } from '../contract/money.js';
 import type { AttemptRow } from '../store/attempts.js';
@@ -43,6 +44,7 @@ export type Quote = {
   providers: string[];
 };
 
+type ContentOptions = { index: number; kind?: ContentKind; access: ContentAccess };
 /** `linkLifetimeSeconds`: how long the links to files work, where the dialect promises another time than ours. */
 type ReadOptions = { linkLifetimeSeconds?: number };
 
@@ -121,9 +123,10 @@ export function createJobApi(deps: JobApiDeps) {
       return { job: await view(job), ...workflow };
     },
 
-    content(jobId: string, { index, access }: { index: number; access: ContentAccess }): Promise<Content> {
+    /** A file of a finished job. Stills are made when somebody first asks for them, which takes a moment. */
+    content(jobId: string, { index, kind, access }: ContentOptions): Promise<Content> {
       if (!isJobId(jobId)) throw unknownJob(jobId);
-      return findContent(deps, { jobId, index, access });
+      return findContent(deps, { jobId, index, kind, access });
     },
 
     /** An image that a job was made from, for the provider that fetches it. @throws `not_found`, `content_gone`, `link_invalid` */

@@ -118,12 +118,12 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
 
   const contentPath = router.route('/videos/jobs/:id/content');
   contentPath.get(reading.map(unlessSigned), async (request: Request<OfJob>, response: Response) => {
-    const { index, expires, signature } = parseRequest(contentSchema, request.query);
+    const { index, variant: kind, expires, signature } = parseRequest(contentSchema, request.query);
     const access =
       signature === undefined
         ? ({ kind: 'workspace', workspaceId: callerOf(request).workspaceId } as const)
         : ({ kind: 'link', signature, expiresAtSeconds: expires ?? 0 } as const);
-    const content = await jobs.content(request.params.id, { index, access });
+    const content = await jobs.content(request.params.id, { index, kind, access });
     await sendContent(request, response, content);
   });
   contentPath.all(allowOnly('GET', 'HEAD'));
