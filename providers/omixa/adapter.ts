@@ -56,6 +56,10 @@ function createOmixaProvider({ account, baseUrl, apiKey, settings, sendJson }: A
         reuseConnection: false,
         signal,
       });
+      if (answer.kind === 'refused' && generation.inputs.sourceVideo) {
+        // What is gone may be the source; heard as a submit's refusal, it would stop the model for everybody.
+        return { outcome: 'refused', error: failures.ofLook(answer).failure };
+      }
       if (answer.kind !== 'ok') return { outcome: answer.kind, error: failures.ofSubmit(answer) };
 
       const job = answer.body;

@@ -54,6 +54,10 @@ function createOpenaiVideosProvider(deps: AdapterDeps): VideoProvider {
         reuseConnection: false,
         signal,
       });
+      if (answer.kind === 'refused' && generation.inputs.sourceVideo) {
+        // What is gone may be the source; heard as a submit's refusal, it would stop the model for everybody.
+        return { outcome: 'refused', error: failures.ofLook(answer).failure };
+      }
       if (answer.kind !== 'ok') return { outcome: answer.kind, error: failures.ofSubmit(answer) };
 
       const { id } = answer.body;

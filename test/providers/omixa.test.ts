@@ -64,6 +64,10 @@ async function sentBody(generation: Generation): Promise<unknown> {
   return JSON.parse(server.requests[0]?.body ?? '');
 }
 
+const sourceVideo = {
+  task: { account: 'account', upstreamModel: 'sora', id: 'azure_video_jobs/task_01HZX' },
+  durationSeconds: 8.04,
+};
 const image = { contentType: 'image/png', bytes: new Uint8Array(Buffer.from('xxPNGxx')).subarray(2, 5) };
 
 describe('omixa: what a submit sends', () => {
@@ -93,11 +97,6 @@ describe('omixa: what a submit sends', () => {
       reference_images: [url],
     });
   });
-
-  const sourceVideo = {
-    task: { account: 'account', upstreamModel: 'sora', id: 'azure_video_jobs/task_01HZX' },
-    durationSeconds: 8.04,
-  };
 
   it('names the task to extend under one name, with the seconds to add', async () => {
     const inputs = { references: [], sourceVideo };
@@ -159,6 +158,15 @@ describe('omixa: answers', () => {
     expect(await provider.submit(aGeneration(), submitOptions())).toMatchObject({
       outcome: 'refused',
       error: { class: errorClass },
+    });
+  });
+
+  it('does not take a source that is gone for a model that is', async () => {
+    const { provider } = await serve({ error: 'the source video is no longer available' }, { status: 404 });
+    const inputs = { references: [], sourceVideo };
+    expect(await provider.submit(aGeneration({ operation: 'remix', inputs }), submitOptions())).toMatchObject({
+      outcome: 'refused',
+      error: { class: 'NOT_FOUND' },
     });
   });
 

@@ -243,6 +243,18 @@ describe('openai-videos: answers', () => {
     });
   });
 
+  it.each([
+    ["Video with id 'video_1' is no longer available", 'NOT_FOUND'],
+    ['The model sora-2 is no longer available', 'MODEL_RETIRED'],
+  ])('tells a source that is gone from a model that is: %j', async (message, errorClass) => {
+    const { provider } = await serve(refused('not_found', message), { status: 404 });
+    const generation = aGeneration({ upstreamModel: 'sora-2', operation: 'remix', inputs: withSource });
+    expect(await provider.submit(generation, submitOptions())).toMatchObject({
+      outcome: 'refused',
+      error: { class: errorClass },
+    });
+  });
+
   it('knows a video that is finished when it is accepted', async () => {
     const { provider, server } = await serve({ ...fixtures.succeeded, id: 'video_9' });
     const accepted = await provider.submit(aGeneration({ upstreamModel: 'sora-2' }), submitOptions());
