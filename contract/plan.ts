@@ -4,6 +4,13 @@ import type { ProviderTask } from './provider.js';
 export const routingPolicies = ['auto', 'value', 'official'] as const;
 export type RoutingPolicy = (typeof routingPolicies)[number];
 
+/**
+ * What becomes of a job when the grace time is over and nobody can say whether a provider took it: it fails, it goes on with the next route at
+ * the risk of one duplicate, or it waits for an operator.
+ */
+export const unknownPolicies = ['fail', 'failover', 'hold'] as const;
+export type UnknownPolicy = (typeof unknownPolicies)[number];
+
 /** One candidate of a job, fixed when the job was accepted. Money is in micro-USD, times are in milliseconds. */
 export type Route = {
   account: string;
@@ -30,6 +37,8 @@ export type JobTiming = {
   /** How long a lost answer is looked for: where the provider can be asked, and where it cannot. */
   reconcileGraceMs: number;
   reconcileBlindGraceMs: number;
+  /** How long an operator has to decide, under the policy `hold`; a week where a plan does not say. */
+  holdMs?: number;
   /** What the caller asked for; these win over the provider's hints, which win over the route's own. */
   firstLookMs: number | null;
   lookIntervalMs: number | null;
@@ -45,6 +54,8 @@ export type JobPlan = {
   routes: Route[];
   timing: JobTiming;
   limits: JobLimits;
+  /** Plans of earlier versions have none: then the job fails. */
+  unknownPolicy?: UnknownPolicy;
 };
 
 export type VideoJobInput = JobPlan & { jobId: string; workspaceId: string };

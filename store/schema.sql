@@ -60,6 +60,8 @@ create table attempts (
   intended_at timestamp with time zone not null default now(),
   answered_at timestamp with time zone,
   finished_at timestamp with time zone,
+  watched_at timestamp with time zone,
+  watch_ended_at timestamp with time zone,
   constraint attempts_attempt_key_key UNIQUE (attempt_key),
   constraint attempts_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'possibly'::text]))),
   constraint attempts_cost_micros_check CHECK ((cost_micros >= 0)),
@@ -68,6 +70,8 @@ create table attempts (
   constraint attempts_pkey PRIMARY KEY (job_id, number),
   constraint attempts_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'not_sent'::text, 'accepted'::text, 'refused'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'abandoned'::text])))
 );
+
+CREATE INDEX attempts_to_watch ON public.attempts USING btree (watched_at NULLS FIRST) WHERE ((state = 'abandoned'::text) AND (watch_ended_at IS NULL));
 
 create table idempotency_keys (
   workspace_id text not null,
@@ -122,6 +126,7 @@ create table jobs (
   cancel_delivered_at timestamp with time zone,
   callback_url text,
   deleted_at timestamp with time zone,
+  swept_at timestamp with time zone,
   constraint jobs_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys(id),
   constraint jobs_captured_micros_check CHECK ((captured_micros >= 0)),
   constraint jobs_check CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'canceled'::text])) = (finished_at IS NOT NULL))),
@@ -145,6 +150,8 @@ CREATE INDEX jobs_open ON public.jobs USING btree (workspace_id) WHERE (state = 
 CREATE INDEX jobs_to_cancel ON public.jobs USING btree (id) WHERE ((cancel_requested_at IS NOT NULL) AND (cancel_delivered_at IS NULL) AND (state = ANY (ARRAY['queued'::text, 'running'::text])));
 
 CREATE INDEX jobs_to_start ON public.jobs USING btree (workspace_id, id) WHERE ((state = 'queued'::text) AND (dispatched_at IS NULL));
+
+CREATE INDEX jobs_to_sweep ON public.jobs USING btree (swept_at NULLS FIRST) WHERE ((state = ANY (ARRAY['queued'::text, 'running'::text])) AND (dispatched_at IS NOT NULL));
 
 create table ledger_accounts (
   id bigint not null generated always as identity,
@@ -194,6 +201,23 @@ create table provider_health (
   constraint provider_health_pkey PRIMARY KEY (account, upstream_model)
 );
 
+create table provider_orphans (
+  account text not null,
+  task_id text not null,
+  upstream_model text not null,
+  resolution text not null,
+  job_id text,
+  attempt integer,
+  cost_micros bigint not null default 0,
+  listed_at timestamp with time zone,
+  found_at timestamp with time zone not null default now(),
+  constraint provider_orphans_check CHECK (((resolution = 'adopted'::text) = (job_id IS NOT NULL))),
+  constraint provider_orphans_cost_micros_check CHECK ((cost_micros >= 0)),
+  constraint provider_orphans_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id),
+  constraint provider_orphans_pkey PRIMARY KEY (account, task_id),
+  constraint provider_orphans_resolution_check CHECK ((resolution = ANY (ARRAY['adopted'::text, 'canceled'::text, 'written_off'::text])))
+);
+
 create table settlements (
   job_id text not null,
   captured_micros bigint not null,
@@ -213,12 +237,14 @@ create table workspaces (
   requests_per_minute integer not null default 10000,
   cancel_charge text not null default 'none'::text,
   created_at timestamp with time zone not null default now(),
+  unknown_policy text not null default 'fail'::text,
   constraint workspaces_cancel_charge_check CHECK ((cancel_charge = ANY (ARRAY['none'::text, 'full'::text]))),
   constraint workspaces_name_check CHECK ((name <> ''::text)),
   constraint workspaces_name_key UNIQUE (name),
   constraint workspaces_open_job_limit_check CHECK ((open_job_limit > 0)),
   constraint workspaces_pkey PRIMARY KEY (id),
-  constraint workspaces_requests_per_minute_check CHECK ((requests_per_minute > 0))
+  constraint workspaces_requests_per_minute_check CHECK ((requests_per_minute > 0)),
+  constraint workspaces_unknown_policy_check CHECK ((unknown_policy = ANY (ARRAY['fail'::text, 'failover'::text, 'hold'::text])))
 );
 
 CREATE OR REPLACE FUNCTION public.ledger_account(in_workspace_id text, in_kind text)

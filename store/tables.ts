@@ -1,6 +1,6 @@
 import type { ColumnType, Generated } from 'kysely';
 import type { GenerationRequest } from '../contract/generation.js';
-import type { JobPlan } from '../contract/plan.js';
+import type { JobPlan, UnknownPolicy } from '../contract/plan.js';
 import type { ProviderTask, ResultFile } from '../contract/provider.js';
 import type { ProviderFailure } from '../contract/provider-errors.js';
 import type { AttemptState, JobPhase, JobState, ProviderCancel } from '../contract/states.js';
@@ -38,6 +38,7 @@ export type JobsTable = {
   cancel_delivered_at: Date | null;
   callback_url: string | null;
   deleted_at: Date | null;
+  swept_at: Date | null;
 };
 
 export type AttemptsTable = {
@@ -55,6 +56,8 @@ export type AttemptsTable = {
   intended_at: Timestamp;
   answered_at: Date | null;
   finished_at: Date | null;
+  watched_at: Date | null;
+  watch_ended_at: Date | null;
 };
 
 export type ArtifactsTable = {
@@ -83,6 +86,7 @@ export type Tables = {
     open_job_limit: Generated<number>;
     requests_per_minute: Generated<number>;
     cancel_charge: Generated<'none' | 'full'>;
+    unknown_policy: Generated<UnknownPolicy>;
     created_at: Timestamp;
   };
   api_keys: {
@@ -135,6 +139,17 @@ export type Tables = {
     open_until: Date | null;
     reason: string | null;
     updated_at: Timestamp;
+  };
+  provider_orphans: {
+    account: string;
+    task_id: string;
+    upstream_model: string;
+    resolution: 'adopted' | 'canceled' | 'written_off';
+    job_id: string | null;
+    attempt: number | null;
+    cost_micros: Generated<number>;
+    listed_at: Date | null;
+    found_at: Timestamp;
   };
   settlements: {
     job_id: string;
