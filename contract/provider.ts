@@ -31,6 +31,16 @@ export type Reconciliation =
   | { outcome: 'never_existed' }
   | { outcome: 'still_unknown' };
 
+/** A task as the provider lists it, with as much of its request as the list tells. */
+export type ListedTask = {
+  task: ProviderTask;
+  createdAt: Date | null;
+  prompt?: string;
+  durationSeconds?: number;
+  size?: { width: number; height: number };
+  status: 'open' | 'succeeded' | 'failed';
+};
+
 export type CallOptions = { signal: AbortSignal };
 export type SubmitOptions = CallOptions & { attemptKey: string };
 export type LostAttempt = { attemptKey: string; intendedAt: Date; upstreamModel: string };
@@ -45,6 +55,8 @@ export interface VideoProvider {
   cancel?(task: ProviderTask, options: CallOptions): Promise<Exclude<ProviderCancel, 'unsupported'>>;
   /** Absent where the provider offers no way to ask. */
   reconcile?(attempt: LostAttempt, options: CallOptions): Promise<Reconciliation>;
+  /** The tasks of this account since then, in any order. Absent where the provider has no list. Throws `LookError` when it cannot be read whole. */
+  list?(since: Date, options: CallOptions): Promise<ListedTask[]>;
   /** How to fetch a file of a finished task. */
   openResult(task: ProviderTask, file: ResultFile): ResultSource;
 }
