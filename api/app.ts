@@ -2,7 +2,8 @@ import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from '../runtime/logger.js';
 import { renderProblem } from './dialects/native/errors.js';
-import { createDialects } from './dialects.js';
+import { createDialects, dialectDescriptions } from './dialects.js';
+import { createDocsRoutes } from './docs-page.js';
 import { createHealthRoutes, type HealthDeps } from './health.js';
 import type { Caller, JobApi } from './jobs.js';
 import { createAuthentication } from './middleware/authenticate.js';
@@ -10,6 +11,7 @@ import { createErrorHandler, refuseUnknownPath } from './middleware/errors.js';
 import { createJsonBody } from './middleware/json-body.js';
 import { createRequestLog } from './middleware/log-requests.js';
 import { createRateLimit } from './middleware/rate-limit.js';
+import { describeApi } from './openapi.js';
 
 export type AppDeps = HealthDeps & {
   jobs: JobApi;
@@ -29,6 +31,7 @@ export function createApp({ jobs, findCaller, maxBodyBytes, logger, ...health }:
   app.use(createRequestLog(logger));
   app.use(helmet());
   app.use(createHealthRoutes(health));
+  app.use(createDocsRoutes(describeApi(dialectDescriptions, { publicUrl: jobs.publicUrl })));
   const dialects = createDialects({
     jobs,
     authenticate: createAuthentication(findCaller),

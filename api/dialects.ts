@@ -1,5 +1,6 @@
 import { globalaiopcDescription } from './dialects/globalaiopc/openapi.js';
 import { createGlobalaiopcDialect } from './dialects/globalaiopc/routes.js';
+import { nativeDescription } from './dialects/native/openapi.js';
 import { createNativeDialect } from './dialects/native/routes.js';
 import { pixazoDescription } from './dialects/pixazo/openapi.js';
 import { createPixazoDialect } from './dialects/pixazo/routes.js';
@@ -12,4 +13,8 @@ export function createDialects(deps: DialectDeps): Dialect[] {
 }
 
 /** What `/openapi.json` tells of each, in the order of the page; known without a database or anything else that the routes need. */
-export const dialectDescriptions: readonly DialectDescription[] = [pixazoDescription, globalaiopcDescription];
+export const dialectDescriptions: readonly DialectDescription[] = [
+  nativeDescription,
+  pixazoDescription,
+  globalaiopcDescription,
+];

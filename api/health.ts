@@ -1,4 +1,6 @@
-import { Router } from 'express';
+import { type Response, Router } from 'express';
+import type { z } from 'zod';
+import type { livenessSchema, readinessSchema } from './health-description.js';
 import { allowOnly } from './middleware/errors.js';
 
 export type HealthDeps = {
@@ -14,14 +16,14 @@ export function createHealthRoutes({ pingDatabase, pingTemporal }: HealthDeps): 
 
   router
     .route('/healthz')
-    .get((_request, response) => {
+    .get((_request, response: Response<z.infer<typeof livenessSchema>>) => {
       response.json({ status: 'ok' });
     })
     .all(allowOnly('GET'));
 
   router
     .route('/readyz')
-    .get(async (_request, response) => {
+    .get(async (_request, response: Response<z.infer<typeof readinessSchema>>) => {
       const [database, temporal] = await Promise.all([answers(pingDatabase), answers(pingTemporal)]);
       // Jobs are accepted and read while Temporal is away: it starts them when it is back.
       response.status(database ? 200 : 503).json({

@@ -10,8 +10,9 @@ export type DialectDescription = {
   /** The body of every error. */
   error: { contentType: string; schema: z.ZodType };
   /**
-   * By their whole addresses. An answer of 400 and above needs a description only: the error's body and the common headers are put in,
-   * and so are the answers that every operation can give (401, 403, 429, 500, 503; with a body also 413 and 415).
+   * By their whole addresses. An answer of 400 and above needs a description only: the error's body is put in. So are the tag, the
+   * headers that every answer has, and the errors that every operation can give: 400, 401, 403, 429, 500, 503, with a body also 413
+   * and 415, without a key (`security: []`) only 400, 500 and 503. Headers of an answer are a `z.object`.
    */
   paths: ZodOpenApiPathsObject;
 };

@@ -91,7 +91,7 @@ describe('the limit of requests', () => {
 });
 
 describe('an address', () => {
-  it.each(['/', '/api/v1', '/api/v1/videos', `${path}/job_1/nothing`])('that is not there: %s', async (at) => {
+  it.each(['/nothing', '/api/v1', '/api/v1/videos', `${path}/job_1/nothing`])('that is not there: %s', async (at) => {
     const response = await fetch(new URL(at, api.url));
 
     expect(response.status).toBe(404);

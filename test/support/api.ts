@@ -24,6 +24,7 @@ import { createSettlement } from '../../store/settlement.js';
 import { createUsage } from '../../store/usage.js';
 import { createWorkspaces, type Scope } from '../../store/workspaces.js';
 import { cloneDatabase } from './database.js';
+import { checkAsDescribed } from './described.js';
 import { aPlan } from './plans.js';
 
 type Options = {
@@ -129,12 +130,15 @@ export async function startApi({
 
   function callerWith(secret: string) {
     const authorization = `Bearer ${secret}`;
-    const send = (method: string, path: string, init: RequestInit = {}) =>
-      fetch(new URL(path, server.url), {
+    const send = async (method: string, path: string, init: RequestInit = {}) => {
+      const response = await fetch(new URL(path, server.url), {
         method,
         ...init,
         headers: { authorization, ...Object.fromEntries(new Headers(init.headers)) },
       });
+      await checkAsDescribed({ method, path }, response);
+      return response;
+    };
     return {
       secret,
       send,
@@ -145,6 +149,7 @@ export async function startApi({
   }
 
   return {
+    application,
     url: server.url,
     database,
     databaseUrl,

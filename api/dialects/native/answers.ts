@@ -1,8 +1,12 @@
+import type { z } from 'zod';
 import { formatUsd } from '../../../contract/money.js';
 import { isTerminal } from '../../../contract/states.js';
 import type { Attempt, Job, LiveWorkflow, UsageReport } from '../../jobs.js';
+import type { attemptSchema, jobSchema, liveSchema, usageReportSchema } from './answer-schemas.js';
 
 const DEFAULT_POLL_SECONDS = 5;
+
+type JobAnswer = z.infer<typeof jobSchema>;
 
 type JobAnswerOptions = {
   /** Omixa's own routes know no `queued`: there a job runs from the start. */
@@ -12,7 +16,7 @@ type JobAnswerOptions = {
 };
 
 /** A job in Omixa's words and ours. */
-export function jobAnswer(job: Job, { showsQueued, publicUrl, temporalLink }: JobAnswerOptions) {
+export function jobAnswer(job: Job, { showsQueued, publicUrl, temporalLink }: JobAnswerOptions): JobAnswer {
   const self = `${publicUrl}/api/v1/videos/jobs/${job.id}`;
   return {
     provider: job.provider,
@@ -48,7 +52,7 @@ export function jobAnswer(job: Job, { showsQueued, publicUrl, temporalLink }: Jo
   };
 }
 
-function videoAnswer({ link, ...video }: Job['videos'][number]) {
+function videoAnswer({ link, ...video }: Job['videos'][number]): JobAnswer['data'][number] {
   return {
     url: link?.url ?? null,
     content_type: video.contentType,
@@ -62,7 +66,7 @@ function videoAnswer({ link, ...video }: Job['videos'][number]) {
 }
 
 /** What was asked for, with defaults filled in. Fields that were not asked for are left out. */
-function requestAnswer(request: Job['request']) {
+function requestAnswer(request: Job['request']): JobAnswer['request'] {
   return {
     prompt: request.prompt,
     negative_prompt: request.negativePrompt,
@@ -81,7 +85,10 @@ function requestAnswer(request: Job['request']) {
 }
 
 /** One try at one provider. Its cost, its task and the provider's own words are for operators. */
-export function attemptAnswer(attempt: Attempt, { isOperator }: { isOperator: boolean }) {
+export function attemptAnswer(
+  attempt: Attempt,
+  { isOperator }: { isOperator: boolean },
+): z.infer<typeof attemptSchema> {
   const { failure } = attempt;
   const answer = {
     number: attempt.number,
@@ -107,7 +114,7 @@ export function attemptAnswer(attempt: Attempt, { isOperator }: { isOperator: bo
   };
 }
 
-export function liveAnswer({ workflow, pending }: LiveWorkflow) {
+export function liveAnswer({ workflow, pending }: LiveWorkflow): z.infer<typeof liveSchema> {
   return {
     workflow: workflow && {
       status: workflow.status,
@@ -131,7 +138,10 @@ export function liveAnswer({ workflow, pending }: LiveWorkflow) {
   };
 }
 
-export function usageAnswer({ rows, balance }: UsageReport, { from, to }: { from: Date; to: Date }) {
+export function usageAnswer(
+  { rows, balance }: UsageReport,
+  { from, to }: { from: Date; to: Date },
+): z.infer<typeof usageReportSchema> {
   const sum = (of: (row: UsageReport['rows'][number]) => number) => rows.reduce((total, row) => total + of(row), 0);
   return {
     object: 'usage',

@@ -1,10 +1,16 @@
+import type { z } from 'zod';
 import { formatUsd } from '../../../contract/money.js';
 import type { ModelLife, PublicModel, Quote } from '../../jobs.js';
+import type { modelSchema, quoteSchema } from './model-schemas.js';
 
+type ModelAnswer = z.infer<typeof modelSchema>;
 type Route = PublicModel['routes'][number];
 
 /** A model with what its routes can do between them. Not every route can do all of it: `no_route` says when none can. */
-export function modelAnswer(model: PublicModel, { status, deprecatedAt, sunsetAt, replacement }: ModelLife) {
+export function modelAnswer(
+  model: PublicModel,
+  { status, deprecatedAt, sunsetAt, replacement }: ModelLife,
+): ModelAnswer {
   const abilities = model.routes.map((route) => route.abilities);
   const shapes = abilities.flatMap(({ geometry }) => geometry.shapes);
   const anyHas = (has: (of: Route['abilities']) => boolean) => abilities.some(has);
@@ -50,7 +56,7 @@ export function modelAnswer(model: PublicModel, { status, deprecatedAt, sunsetAt
   };
 }
 
-export function quoteAnswer(quote: Quote) {
+export function quoteAnswer(quote: Quote): z.infer<typeof quoteSchema> {
   return {
     object: 'quote',
     model: quote.model,
@@ -69,7 +75,7 @@ export function quoteAnswer(quote: Quote) {
 }
 
 /** `{"values": [4, 8, 12]}`, or `{"min": 1, "max": 30}`. */
-function secondsAnswer(duration: Route['abilities']['duration']) {
+function secondsAnswer(duration: Route['abilities']['duration']): ModelAnswer['providers'][number]['duration_seconds'] {
   return duration.kind === 'set' ? { values: duration.values } : { min: duration.min, max: duration.max };
 }
 

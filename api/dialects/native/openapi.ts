@@ -1,0 +1,261 @@
+import { z } from 'zod';
+import type { ZodOpenApiOperationObject } from 'zod-openapi';
+import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
+import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
+import {
+  addressSchema,
+  attemptListSchema,
+  jobListSchema,
+  jobSchema,
+  liveJobSchema,
+  problemSchema,
+  usageReportSchema,
+} from './answer-schemas.js';
+import { modelListSchema, modelSchema, quoteSchema } from './model-schemas.js';
+import { contentSchema, inputLinkSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
+
+const idSchema = z
+  .string()
+  .max(200)
+  .meta({ description: 'The id of a job', example: 'job_01kaz0000000000000000000zz' });
+const ofJob = { path: z.object({ id: idSchema }) };
+const unknownJob = { 404: { description: 'The workspace has no such job' } };
+/** Images do not fit into an address. Other names of these fields do as well. */
+const quoteQuerySchema = newJobSchema.pick({
+  model: true,
+  prompt: true,
+  video_operation: true,
+  duration_seconds: true,
+  resolution: true,
+  aspect_ratio: true,
+  sample_count: true,
+  negative_prompt: true,
+  person_generation: true,
+  seed: true,
+  source_video: true,
+  routing: true,
+});
+
+const json = (schema: z.ZodType) => ({ content: { 'application/json': { schema } } });
+const refusedJob = {
+  404: { description: 'The source video is not a job of the workspace' },
+  410: { description: '`model_retired`: every route of the model has ended' },
+  422: {
+    description:
+      '`no_route`: no provider can do all of it; `idempotency_key_reused`: the key came with another request',
+  },
+};
+const lifeOfModelHeaders = {
+  Deprecation: z.string().max(40).optional().meta({ description: 'RFC 9745: since when the model is deprecated' }),
+  Sunset: z.string().max(40).optional().meta({ description: 'RFC 8594: when the model ends' }),
+  Link: z.string().max(1_000).optional().meta({ description: 'The model, and the one that comes after it' }),
+};
+
+const createJob: ZodOpenApiOperationObject = {
+  operationId: 'createJob',
+  summary: 'Create a job',
+  description:
+    'Answered when the job is stored and its price is held: it will end as `succeeded`, `failed` or `canceled`. ' +
+    'Everything that can be refused is refused here, before any money moves.',
+  requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema }) },
+  requestBody: { required: true, ...json(newJobSchema) },
+  responses: {
+    202: {
+      description: 'The job',
+      headers: z.object({
+        Location: addressSchema,
+        'Idempotency-Replayed': z
+          .enum(['true'])
+          .optional()
+          .meta({ description: 'The job was made by an earlier request' }),
+        ...lifeOfModelHeaders,
+      }),
+      ...json(jobSchema),
+    },
+    402: { description: 'The balance is too low' },
+    409: { description: 'A request with this idempotency key is still in flight' },
+    ...refusedJob,
+  },
+};
+
+const listJobs: ZodOpenApiOperationObject = {
+  operationId: 'listJobs',
+  summary: 'List jobs, newest first',
+  requestParams: { query: listSchema },
+  responses: { 200: { description: 'A page; jobs that come meanwhile move nothing', ...json(jobListSchema) } },
+};
+
+function statusOperation(operationId: string, asked: Partial<ZodOpenApiOperationObject>): ZodOpenApiOperationObject {
+  return {
+    operationId,
+    summary: 'Ask for the state of a job, as in Omixa’s API',
+    description: 'Name the job exactly once, in the query or in the body.',
+    ...asked,
+    responses: { 200: { description: 'The job, also when it has failed', ...json(jobSchema) }, ...unknownJob },
+  };
+}
+
+function fileOperation(operationId: string, summary: string): ZodOpenApiOperationObject {
+  const headers = z.object({
+    ETag: z.string().max(66).meta({ description: 'The SHA-256 of the bytes, in quotes; strong' }),
+    'Accept-Ranges': z.literal('bytes'),
+  });
+  const content = Object.fromEntries(
+    ['video/mp4', 'image/webp', 'image/jpeg', 'image/png'].map((contentType) => [contentType, {}]),
+  );
+  const isHead = operationId.endsWith('Head');
+  return {
+    operationId,
+    summary,
+    responses: {
+      200: { description: 'The bytes', headers, ...(!isHead && { content }) },
+      ...(!isHead && { 206: { description: 'The part that `Range` asks for', headers, content } }),
+      304: { description: 'The caller has it, by `If-None-Match`' },
+      404: { description: 'There is no such job, or no such file of it' },
+      410: { description: 'The file is no longer kept' },
+      412: { description: 'Other than `If-Match` asks for', content: {} },
+      ...(!isHead && { 416: { description: 'Beyond the end of the file', content: {} } }),
+    },
+  };
+}
+
+function contentOperation(operationId: string): ZodOpenApiOperationObject {
+  const operation = fileOperation(operationId, 'Fetch a video, or a still of it');
+  return {
+    ...operation,
+    description: 'With a key, or by a signed link, which `data[].url` of the job is.',
+    security: [{ [bearerScheme.name]: [] }, {}],
+    requestParams: { ...ofJob, query: contentSchema },
+    responses: {
+      ...operation.responses,
+      403: { description: 'The link has expired or was changed, or the key lacks the scope' },
+      409: { description: 'The job has not ended' },
+    },
+  };
+}
+
+function inputOperation(operationId: string): ZodOpenApiOperationObject {
+  const operation = fileOperation(operationId, 'Fetch an image of a job, for the provider that was given its address');
+  return {
+    ...operation,
+    security: [],
+    requestParams: {
+      path: z.object({ id: idSchema.meta({ description: 'The id of the image' }) }),
+      query: inputLinkSchema,
+    },
+    responses: { ...operation.responses, 403: { description: 'The link has expired or was changed' } },
+  };
+}
+
+function quoteOperation(operationId: string, asked: Partial<ZodOpenApiOperationObject>): ZodOpenApiOperationObject {
+  return {
+    operationId,
+    summary: 'Price a job without creating it',
+    ...asked,
+    responses: {
+      200: {
+        description: 'What the same request would hold, and who would be asked',
+        headers: z.object(lifeOfModelHeaders),
+        ...json(quoteSchema),
+      },
+      ...refusedJob,
+    },
+  };
+}
+
+export const nativeDescription: DialectDescription = {
+  tag: { name: 'Native', description: 'Our own API, a superset of Omixa’s video API.' },
+  securityScheme: bearerScheme,
+  error: { contentType: 'application/problem+json', schema: problemSchema },
+  paths: {
+    '/api/v1/videos/jobs': { post: createJob, get: listJobs },
+    '/api/v1/videos/jobs/status': {
+      get: statusOperation('getJobStatus', { requestParams: { query: statusSchema } }),
+      post: statusOperation('postJobStatus', {
+        requestParams: { query: statusSchema },
+        requestBody: json(statusSchema),
+      }),
+    },
+    '/api/v1/videos/jobs/{id}': {
+      get: {
+        operationId: 'getJob',
+        summary: 'Read a job',
+        requestParams: ofJob,
+        responses: { 200: { description: 'The job', ...json(jobSchema) }, ...unknownJob },
+      },
+      delete: {
+        operationId: 'deleteJob',
+        summary: 'Delete a job that has ended, with its files and its prompt',
+        requestParams: ofJob,
+        responses: { 204: { description: 'Deleted' }, ...unknownJob, 409: { description: 'The job has not ended' } },
+      },
+    },
+    '/api/v1/videos/jobs/{id}/cancel': {
+      post: {
+        operationId: 'cancelJob',
+        summary: 'Stop a job',
+        requestParams: ofJob,
+        responses: {
+          200: { description: 'The job has ended: at once, or before', ...json(jobSchema) },
+          202: { description: 'The job is being stopped', ...json(jobSchema) },
+          ...unknownJob,
+        },
+      },
+    },
+    '/api/v1/videos/jobs/{id}/attempts': {
+      get: {
+        operationId: 'listAttempts',
+        summary: 'List the tries at providers',
+        requestParams: ofJob,
+        responses: { 200: { description: 'Oldest first', ...json(attemptListSchema) }, ...unknownJob },
+      },
+    },
+    '/api/v1/videos/jobs/{id}/live': {
+      get: {
+        operationId: 'getLiveJob',
+        summary: 'See what the workflow of a job is doing now',
+        requestParams: ofJob,
+        responses: {
+          200: { description: 'As Temporal tells it at this moment', ...json(liveJobSchema) },
+          ...unknownJob,
+          503: { description: 'Temporal does not answer; the job itself can be read' },
+        },
+      },
+    },
+    '/api/v1/videos/jobs/{id}/content': {
+      get: contentOperation('getContent'),
+      head: contentOperation('getContentHead'),
+    },
+    '/api/v1/videos/inputs/{id}': { get: inputOperation('getInput'), head: inputOperation('getInputHead') },
+    '/api/v1/videos/quote': {
+      post: quoteOperation('quoteJob', { requestBody: { required: true, ...json(newJobSchema) } }),
+      get: quoteOperation('quoteJobByQuery', { requestParams: { query: quoteQuerySchema } }),
+    },
+    '/api/v1/models': {
+      get: {
+        operationId: 'listModels',
+        summary: 'List the models',
+        responses: { 200: { description: 'By name', ...json(modelListSchema) } },
+      },
+    },
+    '/api/v1/models/{name}': {
+      get: {
+        operationId: 'getModel',
+        summary: 'Read what a model can do, and what it costs',
+        requestParams: { path: z.object({ name: z.string().max(200).meta({ example: 'sora' }) }) },
+        responses: {
+          200: { description: 'The model', headers: z.object(lifeOfModelHeaders), ...json(modelSchema) },
+          404: { description: 'There is no such model' },
+        },
+      },
+    },
+    '/api/v1/usage': {
+      get: {
+        operationId: 'getUsage',
+        summary: 'Report jobs, seconds and money by day, and the balance',
+        requestParams: { query: usageSchema },
+        responses: { 200: { description: 'Of the jobs that finished in the span', ...json(usageReportSchema) } },
+      },
+    },
+  },
+};
