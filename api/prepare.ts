@@ -127,12 +127,12 @@ function sizeOf(
 ): Size | undefined {
   if (!firstFrameSizes || !firstFrame) return size;
   const { width, height } = firstFrame;
+  if (size && !isSame(size, firstFrame)) {
+    throw refuse('size', `is ${size.width}x${size.height}, but the image is ${width}x${height}: they must be equal`);
+  }
   if (!firstFrameSizes.some((allowed) => isSame(allowed, firstFrame))) {
     const allowed = firstFrameSizes.map((one) => `${one.width}x${one.height}`).join(', ');
     throw refuse('firstFrame', `is ${width}x${height} pixels; it must be one of ${allowed}`);
-  }
-  if (size && !isSame(size, firstFrame)) {
-    throw refuse('size', `is ${size.width}x${size.height}, but the image is ${width}x${height}: they must be equal`);
   }
   return { width, height };
 }
