@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { type RequestHandler, Router } from 'express';
 import helmet from 'helmet';
+import { bearerScheme } from './middleware/description.js';
 import { allowOnly } from './middleware/errors.js';
 import type { OpenApiDocument } from './openapi.js';
 
@@ -11,6 +12,7 @@ const page = `<!doctype html>
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Reelay API</title>
+    <link rel="icon" href="data:,">
   </head>
   <body>
     <div id="reference"></div>
@@ -28,6 +30,8 @@ const start = `Scalar.createApiReference('#reference', {
   agent: { disabled: true },
   telemetry: false,
   showDeveloperTools: 'never',
+  hideClientButton: true,
+  authentication: { preferredSecurityScheme: '${bearerScheme.name}' },
 });
 `;
 

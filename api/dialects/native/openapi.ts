@@ -11,14 +11,10 @@ import {
   problemSchema,
   usageReportSchema,
 } from './answer-schemas.js';
+import { contentOperation, inputOperation, ofJob } from './file-operations.js';
 import { modelListSchema, modelSchema, quoteSchema } from './model-schemas.js';
-import { contentSchema, inputLinkSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
+import { listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
 
-const idSchema = z
-  .string()
-  .max(200)
-  .meta({ description: 'The id of a job', example: 'job_01kaz0000000000000000000zz' });
-const ofJob = { path: z.object({ id: idSchema }) };
 const unknownJob = { 404: { description: 'The workspace has no such job' } };
 /** Images do not fit into an address. Other names of these fields do as well. */
 const quoteQuerySchema = newJobSchema.pick({
@@ -37,6 +33,20 @@ const quoteQuerySchema = newJobSchema.pick({
 });
 
 const json = (schema: z.ZodType) => ({ content: { 'application/json': { schema } } });
+const newJob = {
+  content: {
+    'application/json': {
+      schema: newJobSchema,
+      example: {
+        model: 'sora',
+        prompt: 'A paper boat crosses a quiet lake at dawn.',
+        duration_seconds: 8,
+        resolution: '1280x720',
+        poll_interval_seconds: 5,
+      },
+    },
+  },
+};
 const refusedJob = {
   404: { description: 'The source video is not a job of the workspace' },
   410: { description: '`model_retired`: every route of the model has ended' },
@@ -58,7 +68,7 @@ const createJob: ZodOpenApiOperationObject = {
     'Answered when the job is stored and its price is held: it will end as `succeeded`, `failed` or `canceled`. ' +
     'Everything that can be refused is refused here, before any money moves.',
   requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema }) },
-  requestBody: { required: true, ...json(newJobSchema) },
+  requestBody: { required: true, ...newJob },
   responses: {
     202: {
       description: 'The job',
@@ -92,58 +102,6 @@ function statusOperation(operationId: string, asked: Partial<ZodOpenApiOperation
     description: 'Name the job exactly once, in the query or in the body.',
     ...asked,
     responses: { 200: { description: 'The job, also when it has failed', ...json(jobSchema) }, ...unknownJob },
-  };
-}
-
-function fileOperation(operationId: string, summary: string): ZodOpenApiOperationObject {
-  const headers = z.object({
-    ETag: z.string().max(66).meta({ description: 'The SHA-256 of the bytes, in quotes; strong' }),
-    'Accept-Ranges': z.literal('bytes'),
-  });
-  const content = Object.fromEntries(
-    ['video/mp4', 'image/webp', 'image/jpeg', 'image/png'].map((contentType) => [contentType, {}]),
-  );
-  const isHead = operationId.endsWith('Head');
-  return {
-    operationId,
-    summary,
-    responses: {
-      200: { description: 'The bytes', headers, ...(!isHead && { content }) },
-      ...(!isHead && { 206: { description: 'The part that `Range` asks for', headers, content } }),
-      304: { description: 'The caller has it, by `If-None-Match`' },
-      404: { description: 'There is no such job, or no such file of it' },
-      410: { description: 'The file is no longer kept' },
-      412: { description: 'Other than `If-Match` asks for', content: {} },
-      ...(!isHead && { 416: { description: 'Beyond the end of the file', content: {} } }),
-    },
-  };
-}
-
-function contentOperation(operationId: string): ZodOpenApiOperationObject {
-  const operation = fileOperation(operationId, 'Fetch a video, or a still of it');
-  return {
-    ...operation,
-    description: 'With a key, or by a signed link, which `data[].url` of the job is.',
-    security: [{ [bearerScheme.name]: [] }, {}],
-    requestParams: { ...ofJob, query: contentSchema },
-    responses: {
-      ...operation.responses,
-      403: { description: 'The link has expired or was changed, or the key lacks the scope' },
-      409: { description: 'The job has not ended' },
-    },
-  };
-}
-
-function inputOperation(operationId: string): ZodOpenApiOperationObject {
-  const operation = fileOperation(operationId, 'Fetch an image of a job, for the provider that was given its address');
-  return {
-    ...operation,
-    security: [],
-    requestParams: {
-      path: z.object({ id: idSchema.meta({ description: 'The id of the image' }) }),
-      query: inputLinkSchema,
-    },
-    responses: { ...operation.responses, 403: { description: 'The link has expired or was changed' } },
   };
 }
 
@@ -228,7 +186,7 @@ export const nativeDescription: DialectDescription = {
     },
     '/api/v1/videos/inputs/{id}': { get: inputOperation('getInput'), head: inputOperation('getInputHead') },
     '/api/v1/videos/quote': {
-      post: quoteOperation('quoteJob', { requestBody: { required: true, ...json(newJobSchema) } }),
+      post: quoteOperation('quoteJob', { requestBody: { required: true, ...newJob } }),
       get: quoteOperation('quoteJobByQuery', { requestParams: { query: quoteQuerySchema } }),
     },
     '/api/v1/models': {

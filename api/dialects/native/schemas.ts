@@ -84,7 +84,7 @@ export const newJobSchema = z
     size: sizeSchema.meta(alsoNamed('resolution')),
     sample_count: variantsSchema.meta({
       description: 'How many videos; more than one needs a provider that makes them. May be a decimal text',
-      default: 1,
+      override: { default: 1 },
     }),
     n_variants: variantsSchema.meta(alsoNamed('sample_count')),
     negative_prompt: textSchema.optional().meta({ description: 'What is not to be seen, where a provider takes it' }),
@@ -121,7 +121,7 @@ export const newJobSchema = z
     }),
     deadline_seconds: numeric(z.number().min(60).max(DAY_SECONDS)).meta({
       description: 'The job ends by then',
-      default: 3_600,
+      override: { default: 3_600 },
     }),
     routing: z.enum(routingPolicies).optional().meta({
       description: 'Who is asked first: the healthiest, the cheapest, or only makers of their model',
@@ -158,7 +158,7 @@ const mustBeWhole = { error: 'must be a whole number' };
 export const listSchema = z.strictObject({
   limit: wholeNumber(z.int(mustBeWhole).min(1).max(100))
     .default(20)
-    .meta({ description: 'How many jobs a page holds' }),
+    .meta({ description: 'How many jobs a page holds', override: { default: 20 } }),
   after: z
     .string()
     .max(MAX_WORD_CHARACTERS)
@@ -187,7 +187,9 @@ const expiresSchema = z
 const signatureSchema = z.string().max(MAX_WORD_CHARACTERS);
 
 export const contentSchema = z.object({
-  index: wholeNumber(z.int(mustBeWhole).min(0)).default(0).meta({ description: 'Which variant' }),
+  index: wholeNumber(z.int(mustBeWhole).min(0))
+    .default(0)
+    .meta({ description: 'Which variant', override: { default: 0 } }),
   variant: z
     .enum(contentKinds)
     .default('video')
