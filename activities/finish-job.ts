@@ -1,5 +1,6 @@
 import type { JobFailureCode } from '../contract/errors.js';
 import type { JobState, ProviderCancel } from '../contract/states.js';
+import { crashPoint } from '../runtime/crash-points.js';
 import type { ActivityDeps } from './deps.js';
 
 export type FinishInput = {
@@ -14,6 +15,7 @@ export async function finishJob(
   input: FinishInput,
 ): Promise<{ state: JobState; capturedMicros: number }> {
   const { jobId, ending, providerCancel } = input;
+  await crashPoint('S10', { jobId });
   const settled = await deps.settlement.settle({ jobId, ...ending, providerCancel });
   deps.logger.info({ jobId, state: settled.state, capturedMicros: settled.capturedMicros }, 'job ended');
   return settled;

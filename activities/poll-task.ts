@@ -1,3 +1,4 @@
+import { crashPoint } from '../runtime/crash-points.js';
 import type { ActivityDeps } from './deps.js';
 import { notReady } from './failure.js';
 import { type LookInput, lookAndRecord, type VerdictOutcome, verdictOutcome } from './look.js';
@@ -17,8 +18,10 @@ const JITTER = 0.1;
  * history and survives every process. A failed look is retried too; only the provider's word is a verdict.
  */
 export async function pollTask(deps: ActivityDeps, input: PollInput): Promise<VerdictOutcome> {
+  await crashPoint('S5', input);
   const look = await lookAndRecord(deps, input);
   if (look.status !== 'pending') {
+    await crashPoint('S6', input);
     await reportVerdict(deps, { ...input, verdict: look });
     return verdictOutcome(look);
   }

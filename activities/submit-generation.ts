@@ -2,6 +2,7 @@ import { buffer } from 'node:stream/consumers';
 import type { Generation, GenerationRequest, MediaInput, SourceVideo } from '../contract/generation.js';
 import type { AttemptRef, Route } from '../contract/plan.js';
 import type { Submission, VideoProvider } from '../contract/provider.js';
+import { crashPoint } from '../runtime/crash-points.js';
 import type { AttemptRow, Intent } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { withHeartbeat } from './heartbeat.js';
@@ -34,6 +35,7 @@ type FailureClass = Exclude<Submission, { outcome: 'accepted' }>['error']['class
 export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promise<SubmitOutcome> {
   return withHeartbeat(async () => {
     const { jobId, attempt, route } = input;
+    await crashPoint('S3', { jobId });
     const admission = await admitTry(deps, input);
     if (admission === 'skip') return { kind: 'skipped' };
     // Written before the call: a crash in between must leave a trace of a possible charge. Only the run that inserts the row may send.
@@ -46,7 +48,9 @@ export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promis
       return input.maySkip && isElsewhere ? { kind: 'skipped' } : answerOfEarlierRun(deps, intent.attempt);
     }
 
+    await crashPoint('S3b', { jobId });
     const submission = await send(deps, input, intent);
+    await crashPoint('S4', { jobId });
     // Tried for a while, never thrown: an id in hand must not be lost because the database is away.
     await recordForAWhile(deps, { jobId, attempt, submission });
     await reportSubmission(deps, { ...input, submission, isTrial: admission === 'trial' });

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { ArtifactStore } from '../artifacts/store.js';
 import { ServiceError } from '../contract/errors.js';
 import type { GenerationRequest } from '../contract/generation.js';
+import { crashPoint } from '../runtime/crash-points.js';
 import { newId } from '../runtime/ids.js';
 import type { Acceptance, NewJob } from '../store/jobs.js';
 import { type ReadInput, removeInputs, storeInputs } from './inputs.js';
@@ -50,11 +51,13 @@ export async function acceptJob(deps: AcceptDeps, request: JobRequest, options: 
     inputs: storedInputs,
     idempotency,
   };
+  await crashPoint('S0', { jobId: job.id, idempotencyKey: idempotency?.key });
   const accepted = await jobs.accept(job).catch(async (error: unknown) => {
     // A commit whose answer was lost may have been made: its inputs stay.
     if (error instanceof ServiceError && error.code !== 'service_unavailable') await removeInputs(store, storedInputs);
     throw error;
   });
+  await crashPoint('S1', { jobId: accepted.job.id });
   if (accepted.isReplay) await removeInputs(store, storedInputs);
   else wakeDispatcher();
   return accepted;

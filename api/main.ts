@@ -5,6 +5,7 @@ import { createDispatcher } from '../dispatch/dispatcher.js';
 import { abilitiesOf } from '../providers/registry.js';
 import { readCatalogue, withoutKeylessAccounts } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
+import { armCrashPoints } from '../runtime/crash-points.js';
 import { createLogger } from '../runtime/logger.js';
 import { untilReachable } from '../runtime/patience.js';
 import { settingOf } from '../runtime/setting.js';
@@ -32,6 +33,7 @@ import { startServer } from './server.js';
 const TEMPORAL_PING_MS = 1_000;
 
 const config = readConfig();
+armCrashPoints();
 const logger = createLogger('api', config.LOG_LEVEL);
 const { catalogue, keyless } = withoutKeylessAccounts(
   readCatalogue(config.CATALOGUE_FILE),

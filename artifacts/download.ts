@@ -31,8 +31,10 @@ export type DownloadRequest = {
   /** For all transfers together. */
   limits: FetchLimits;
   signal: AbortSignal;
-  /** Told with each piece how many bytes are there. */
-  onProgress?: (bytes: number) => void;
+  /** Told with each piece how many bytes are there, and of how many; of as many where the answer does not say. */
+  onProgress?: (bytes: number, totalBytes: number) => unknown;
+  /** The file is whole and has no name yet. */
+  beforeCommit?: () => Promise<void> | undefined;
 };
 
 /** Copies a finished video into the store, checked before it becomes visible. Throws only for our own side: the store, the signal. */
@@ -67,7 +69,9 @@ export async function downloadTo(request: DownloadRequest): Promise<Download> {
           beginning = beginningOf(response);
         }
         const problem = await receive(response, draft, request);
-        return problem ? { outcome: 'invalid', detail: problem } : { outcome: 'stored', ...(await draft.commit()) };
+        if (problem) return { outcome: 'invalid', detail: problem };
+        await request.beforeCommit?.();
+        return { outcome: 'stored', ...(await draft.commit()) };
       } catch (error) {
         if (!(error instanceof FetchFailure)) throw error;
         const wasCut = error.reason === 'network' && draft.bytes() > 0;
@@ -97,12 +101,14 @@ async function receive(
   draft: VideoDraft,
   { limits, onProgress }: DownloadRequest,
 ): Promise<string | undefined> {
+  const alreadyThere = draft.bytes();
+  const expectedBytes = alreadyThere + (Number(response.headers['content-length']) || 0);
   for await (const chunk of response.body) {
     const problem = await draft.push(chunk);
     if (problem) return problem;
     // Each answer is within the limit; several together might not be.
     if (draft.bytes() > limits.maxBytes) return `it has more than ${limits.maxBytes} bytes`;
-    onProgress?.(draft.bytes());
+    await onProgress?.(draft.bytes(), Math.max(expectedBytes, draft.bytes()));
   }
   return draft.problem();
 }

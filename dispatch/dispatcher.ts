@@ -1,7 +1,8 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
+import { crashPoint } from '../runtime/crash-points.js';
 import type { Logger } from '../runtime/logger.js';
-import type { DispatchQueue } from '../store/dispatch-queue.js';
+import type { DispatchQueue, JobToStart } from '../store/dispatch-queue.js';
 import type { Settlement } from '../store/settlement.js';
 import { deliverCancel } from './cancel.js';
 import { startWorkflow } from './start.js';
@@ -75,7 +76,7 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
     bucket.giveBack(tokens - jobs.length);
     if (jobs.length === 0) return false;
 
-    const results = await Promise.allSettled(jobs.map((job) => soon(() => startWorkflow(client, job))));
+    const results = await Promise.allSettled(jobs.map((job) => start(job)));
     const idsOf = (status: PromiseSettledResult<unknown>['status']) =>
       jobs.filter((_, index) => results[index]?.status === status).map(({ id }) => id);
     const started = idsOf('fulfilled');
@@ -89,6 +90,11 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
     );
     await queue.release(unstarted);
     return false;
+  }
+
+  async function start(job: JobToStart): Promise<void> {
+    await soon(() => startWorkflow(client, job));
+    await crashPoint('S2', { jobId: job.id });
   }
 
   /** A cancel that cannot be delivered now waits for the next round, and keeps no job from being started. */
