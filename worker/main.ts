@@ -8,6 +8,7 @@ import { createMediaProcess } from '../media/process.js';
 import { createProviders } from '../providers/registry.js';
 import { readCatalogue } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
+import { armCrashPoints } from '../runtime/crash-points.js';
 import { createLogger } from '../runtime/logger.js';
 import { untilReachable } from '../runtime/patience.js';
 import { settingOf } from '../runtime/setting.js';
@@ -28,6 +29,7 @@ import { createWorkers } from './workers.js';
 
 /** Builds everything the activities need and runs the workers until the process is told to stop. */
 const config = readConfig();
+armCrashPoints();
 const logger = createLogger('worker', config.LOG_LEVEL);
 Runtime.install({ logger: temporalLogger(logger), shutdownSignals: [] });
 
