@@ -1,4 +1,4 @@
-import { ApplicationFailure, ApplicationFailureCategory } from '@temporalio/common';
+import { ApplicationFailure, ApplicationFailureCategory, CancelledFailure } from '@temporalio/common';
 import { ServiceError } from '../contract/errors.js';
 import { LookError } from '../contract/provider-errors.js';
 
@@ -22,7 +22,8 @@ export function tryAgain(type: string, message: string): ApplicationFailure {
  * or a signed address, and histories are read by more people than logs.
  */
 export function temporalFailure(error: unknown): unknown {
-  if (error instanceof ApplicationFailure) return error;
+  // A cancel is told as one: given back by a worker that stops, or asked for by the workflow, it is no failure of the step.
+  if (error instanceof ApplicationFailure || error instanceof CancelledFailure) return error;
   if (error instanceof LookError) {
     const nextRetryDelay = error.failure.retryAfterMs;
     return ApplicationFailure.create({ type: error.failure.class, message: 'the look failed', nextRetryDelay });

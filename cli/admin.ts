@@ -1,3 +1,4 @@
+import type { Client } from '@temporalio/client';
 import { Command, InvalidArgumentError } from 'commander';
 import { formatUsd, type Micros, parseUsd } from '../contract/money.js';
 import { type Database, violates } from '../store/database.js';
@@ -5,11 +6,17 @@ import { createLedger } from '../store/ledger.js';
 import { createUsage } from '../store/usage.js';
 import { createWorkspaces, type Scope, scopes } from '../store/workspaces.js';
 import { addProviderVerbs } from './provider.js';
+import { addReleaseVerbs } from './release.js';
 import { table } from './table.js';
 
 export type AdminDeps = {
   /** Called by the verb that runs, so that asking for help needs no database. */
   openDatabase: () => Database;
+  /** The same, for the verbs that ask Temporal. */
+  openTemporal: () => Client;
+  /** What the workers' builds are known by together, and this one alone. */
+  deployment: string;
+  buildId: string;
   /** Writes a line, or lines, for the one who asked. */
   write: (text: string) => void;
 };
@@ -18,8 +25,8 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 const USAGE_DAYS = 30;
 
 /** The administrator's verbs. `--json` prints what scripts can read. */
-export function createAdmin({ openDatabase, write }: AdminDeps): Command {
-  const program = new Command('reelay').description('Workspaces, keys, money and providers.');
+export function createAdmin({ openDatabase, write, ...workers }: AdminDeps): Command {
+  const program = new Command('reelay').description('Workspaces, keys, money, providers and releases.');
   program.option('--json', 'print JSON');
   const show = (value: unknown, text: () => string) =>
     write(program.opts<{ json?: boolean }>().json ? JSON.stringify(value) : text());
@@ -146,6 +153,7 @@ export function createAdmin({ openDatabase, write }: AdminDeps): Command {
       });
     });
   addProviderVerbs(program, { openDatabase, show });
+  addReleaseVerbs(program, { ...workers, show });
   return program;
 }
 

@@ -2,37 +2,57 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import pc from 'picocolors';
 import { z } from 'zod';
+import { readWorkerNames } from '../runtime/config.js';
 import { findProjectRoot } from '../runtime/root.js';
+import { settingOf } from '../runtime/setting.js';
+import { createTemporalClient } from '../runtime/temporal.js';
 import { createDatabase } from '../store/database.js';
 import { createAdmin } from './admin.js';
 
-/** `npm run admin -- …`: workspaces, keys, money and providers, straight in the database. */
-const stackSchema = z.object({ databaseUrl: z.string() });
+/** `npm run admin -- …`: workspaces, keys, money and providers, straight in the database; releases of the workers, at Temporal. */
+const stackSchema = z.object({ databaseUrl: z.string(), temporalAddress: z.string(), namespace: z.string() });
 
-let close = async () => {};
+const opened: { close(): Promise<void> }[] = [];
 try {
   await createAdmin({
     openDatabase: () => {
       const database = createDatabase(findDatabaseUrl(), { poolSize: 1 });
-      close = () => database.close();
+      opened.push(database);
       return database;
     },
+    openTemporal: () => {
+      const client = createTemporalClient(findTemporal());
+      opened.push(client.connection);
+      return client;
+    },
+    ...readWorkerNames(),
     write: (text) => process.stdout.write(`${text}\n`),
   }).parseAsync(process.argv);
 } catch (error) {
   process.stderr.write(`${pc.red('reelay:')} ${describe(error)}\n`);
   process.exitCode = 1;
 } finally {
-  await close();
+  await Promise.all(opened.map((part) => part.close()));
 }
 
 function findDatabaseUrl(): string {
-  const { DATABASE_URL, DATABASE_URL_FILE, REELAY_HOME } = process.env;
-  if (DATABASE_URL) return DATABASE_URL;
-  if (DATABASE_URL_FILE) return readFileSync(DATABASE_URL_FILE, 'utf8').trim();
-  const stackFile = join(REELAY_HOME ? resolve(REELAY_HOME) : join(findProjectRoot(), '.reelay'), 'stack.json');
-  if (existsSync(stackFile)) return stackSchema.parse(JSON.parse(readFileSync(stackFile, 'utf8'))).databaseUrl;
-  throw new Error('No database: set DATABASE_URL, or run `npm start` in another terminal first.');
+  const url = settingOf(process.env, 'DATABASE_URL') ?? readStack()?.databaseUrl;
+  if (!url) throw new Error('No database: set DATABASE_URL, or run `npm start` in another terminal first.');
+  return url;
+}
+
+function findTemporal() {
+  const stack = readStack();
+  const address = settingOf(process.env, 'TEMPORAL_ADDRESS') ?? stack?.temporalAddress;
+  if (!address) throw new Error('No Temporal: set TEMPORAL_ADDRESS, or run `npm start` in another terminal first.');
+  const namespace = settingOf(process.env, 'TEMPORAL_NAMESPACE') ?? stack?.namespace ?? 'default';
+  return { TEMPORAL_ADDRESS: address, TEMPORAL_NAMESPACE: namespace };
+}
+
+function readStack() {
+  const { REELAY_HOME } = process.env;
+  const file = join(REELAY_HOME ? resolve(REELAY_HOME) : join(findProjectRoot(), '.reelay'), 'stack.json');
+  return existsSync(file) ? stackSchema.parse(JSON.parse(readFileSync(file, 'utf8'))) : undefined;
 }
 
 function describe(error: unknown): string {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { z } from 'zod';
+import { buildIdOf } from './build-id.js';
 import { findProjectRoot } from './root.js';
 import { settingOf } from './setting.js';
 
@@ -43,6 +44,17 @@ const configSchema = z.object({
   /** Looks a second over all jobs; the interval between looks stretches to keep below it. */
   LOOKS_PER_SECOND: count(100),
   WORKER_CACHED_WORKFLOWS: count(1000),
+  /** Who continues a running job when builds differ: any build (`off`), the current one, or the one that began it. */
+  WORKER_VERSIONING: z.enum(['off', 'auto_upgrade', 'pinned']).default('off'),
+  /** The workers of one service, of every build, have one name. */
+  WORKER_DEPLOYMENT: z
+    .string()
+    .regex(/^[\w-]{1,64}$/)
+    .default('reelay'),
+  WORKER_BUILD_ID: z
+    .string()
+    .regex(/^[\w.+-]{1,128}$/)
+    .optional(),
   SUBMIT_TIMEOUT_MS: milliseconds(60_000),
   LOOK_TIMEOUT_MS: milliseconds(6_000),
   DOWNLOAD_TIMEOUT_MS: milliseconds(15 * MINUTE_MS),
@@ -61,9 +73,13 @@ const configSchema = z.object({
   /** For how long a model that its provider calls gone is not asked for there. */
   MODEL_RETIRED_MS: spell(24 * 60 * MINUTE_MS),
 });
-export type Config = Omit<z.infer<typeof configSchema>, 'ARTIFACTS_URL' | 'CATALOGUE_FILE' | 'PUBLIC_URL'> & {
+export type Config = Omit<
+  z.infer<typeof configSchema>,
+  'ARTIFACTS_URL' | 'CATALOGUE_FILE' | 'PUBLIC_URL' | 'WORKER_BUILD_ID'
+> & {
   ARTIFACTS_URL: string;
   CATALOGUE_FILE: string;
+  WORKER_BUILD_ID: string;
   PUBLIC_URL: string;
   /** Whether the address was given. Without it, nobody is told to fetch anything from us. */
   HAS_PUBLIC_URL: boolean;
@@ -81,7 +97,15 @@ export function readConfig(environment: NodeJS.ProcessEnv = process.env): Config
     ...config,
     ARTIFACTS_URL: config.ARTIFACTS_URL ?? pathToFileURL(join(root, '.reelay', 'artifacts')).href,
     CATALOGUE_FILE: config.CATALOGUE_FILE ?? join(root, 'config', 'catalogue.yaml'),
+    WORKER_BUILD_ID: config.WORKER_BUILD_ID ?? buildIdOf(root),
     HAS_PUBLIC_URL: config.PUBLIC_URL !== undefined,
     PUBLIC_URL: config.PUBLIC_URL ?? `http://${config.API_HOST}:${config.API_PORT}`,
   };
+}
+
+/** What the workers' builds are known by together, and this one alone; for commands that run beside them. */
+export function readWorkerNames(environment: NodeJS.ProcessEnv = process.env): { deployment: string; buildId: string } {
+  const deployment = configSchema.shape.WORKER_DEPLOYMENT.parse(settingOf(environment, 'WORKER_DEPLOYMENT'));
+  const buildId = settingOf(environment, 'WORKER_BUILD_ID') ?? buildIdOf(findProjectRoot());
+  return { deployment, buildId };
 }

@@ -17,6 +17,7 @@ const BATCH = 100;
 export function createHousekeeping({ artifacts, store, logger, temporaryFilesLiveMs }: Parts) {
   let timer: NodeJS.Timeout | undefined;
   let round: Promise<void> = Promise.resolve();
+  let isClosing = false;
 
   return {
     start(): void {
@@ -29,6 +30,7 @@ export function createHousekeeping({ artifacts, store, logger, temporaryFilesLiv
     tidy,
     async close(): Promise<void> {
       clearInterval(timer);
+      isClosing = true;
       await round;
     },
   };
@@ -39,6 +41,7 @@ export function createHousekeeping({ artifacts, store, logger, temporaryFilesLiv
       let removed = 0;
       for (let batch = await artifacts.expired(BATCH); batch.length > 0; batch = await artifacts.expired(BATCH)) {
         for (const { id, location } of batch) {
+          if (isClosing) return; // the rest is for the next round, whoever holds it
           // The file first: a row without its file is tidied again, a file without its row would stay for ever.
           await store.remove(location);
           await artifacts.markDeleted(id);

@@ -21,6 +21,7 @@ import { createDispatchQueue } from '../store/dispatch-queue.js';
 import { migrate } from '../store/migrate.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
+import { drainMs } from './drain.js';
 import { createHousekeeping } from './housekeeping.js';
 import { createPaceOfLooks } from './pace.js';
 import { temporalLogger } from './temporal-logger.js';
@@ -28,6 +29,8 @@ import { transferLimits } from './transfer-limits.js';
 import { createWorkers } from './workers.js';
 
 /** Builds everything the activities need and runs the workers until the process is told to stop. */
+const CLOSING_MS = 5_000;
+
 const config = readConfig();
 armCrashPoints();
 const logger = createLogger('worker', config.LOG_LEVEL);
@@ -99,14 +102,14 @@ running.catch((error: unknown) => {
 });
 dispatcher.start();
 housekeeping.start();
-logger.info({ accounts: Object.keys(catalogue.accounts) }, 'worker is ready');
+const { WORKER_BUILD_ID: buildId, WORKER_VERSIONING: versioning } = config;
+logger.info({ accounts: Object.keys(catalogue.accounts), buildId, versioning }, 'worker is ready');
 process.send?.('ready');
 
-closeOnSignal(logger, async () => {
+const close = async () => {
   isClosing = true;
-  await Promise.all([dispatcher.close(), housekeeping.close()]);
   for (const worker of workers) worker.shutdown();
-  await running;
+  await Promise.all([running, dispatcher.close(), housekeeping.close()]);
   await Promise.all([
     connection.close(),
     client.connection.close(),
@@ -115,4 +118,5 @@ closeOnSignal(logger, async () => {
     media.close(),
   ]);
   await database.close();
-});
+};
+closeOnSignal(logger, close, { withinMs: drainMs(config) + CLOSING_MS });

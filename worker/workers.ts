@@ -2,6 +2,8 @@ import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/w
 import type { createActivities } from '../activities/index.js';
 import { mediaQueue, providerQueue, workflowQueue } from '../contract/queues.js';
 import type { Config } from '../runtime/config.js';
+import { drainMs } from './drain.js';
+import { versionOf } from './version.js';
 import { findWorkflowBundle } from './workflow-bundle.js';
 
 type Parts = {
@@ -13,14 +15,17 @@ type Parts = {
 
 const PROVIDER_CALLS_AT_ONCE = 100;
 const DOWNLOADS_AT_ONCE = 8;
+/** After this, activities that can be given back are: another worker downloads that file from its beginning. */
+const FINISH_WITHIN_MS = 20_000;
 
 /** One worker for the workflows and what settles them, one per provider account, and one for downloads. */
 export async function createWorkers({ connection, config, accounts, activities }: Parts): Promise<Worker[]> {
   const common = {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
-    shutdownGraceTime: '20 seconds',
-    shutdownForceTime: '30 seconds',
+    shutdownGraceTime: FINISH_WITHIN_MS,
+    shutdownForceTime: drainMs(config),
+    ...versionOf(config),
     // A killed worker is noticed within the activities' heartbeat time-outs only if heartbeats are sent more often.
     maxHeartbeatThrottleInterval: '1 second',
     defaultHeartbeatThrottleInterval: '1 second',

@@ -20,7 +20,15 @@ describe('the admin command', () => {
 
   async function run(...words: string[]): Promise<string> {
     const lines: string[] = [];
-    const admin = createAdmin({ openDatabase: () => database, write: (text) => lines.push(text) });
+    const admin = createAdmin({
+      openDatabase: () => database,
+      openTemporal: () => {
+        throw new Error('Temporal was not expected');
+      },
+      deployment: 'reelay',
+      buildId: '1',
+      write: (text) => lines.push(text),
+    });
     await admin.parseAsync(['node', 'admin', ...words]);
     return lines.join('\n');
   }

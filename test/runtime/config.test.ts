@@ -1,11 +1,13 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createPublicModels } from '../../api/models.js';
 import { abilitiesOf } from '../../providers/registry.js';
+import { buildIdOf } from '../../runtime/build-id.js';
 import { readCatalogue, withoutKeylessAccounts } from '../../runtime/catalogue.js';
-import { readConfig } from '../../runtime/config.js';
+import { readConfig, readWorkerNames } from '../../runtime/config.js';
+import { findProjectRoot } from '../../runtime/root.js';
 
 const valid = { DATABASE_URL: 'postgres://user@127.0.0.1/reelay', LINK_SECRET: 'x'.repeat(32) };
 
@@ -37,6 +39,28 @@ describe('readConfig', () => {
   it('reads a secret from the file that its name with _FILE gives', () => {
     const LINK_SECRET_FILE = aFile('secret', `${'y'.repeat(40)}\n`);
     expect(readConfig({ DATABASE_URL: valid.DATABASE_URL, LINK_SECRET_FILE }).LINK_SECRET).toBe('y'.repeat(40));
+  });
+
+  it('names the build after what it was built from, unless it is given a name', () => {
+    const { version } = JSON.parse(readFileSync(join(findProjectRoot(), 'package.json'), 'utf8'));
+    const { WORKER_BUILD_ID } = readConfig(valid);
+    expect(WORKER_BUILD_ID.startsWith(version)).toBe(true);
+    expect(readWorkerNames({})).toEqual({ deployment: 'reelay', buildId: WORKER_BUILD_ID });
+    expect(readConfig({ ...valid, WORKER_BUILD_ID: '2026-11-21.3' }).WORKER_BUILD_ID).toBe('2026-11-21.3');
+    expect(() => readConfig({ ...valid, WORKER_BUILD_ID: 'a:b' })).toThrow('WORKER_BUILD_ID');
+  });
+
+  it('tells builds of other sources apart', () => {
+    const folders = ['one', 'other'].map((name) => {
+      const root = join(folder, name);
+      mkdirSync(join(root, 'dist'), { recursive: true });
+      writeFileSync(join(root, 'package.json'), JSON.stringify({ version: '1.2.3' }));
+      writeFileSync(join(root, 'dist', '.built-from'), name.repeat(8));
+      return root;
+    });
+    const [one, other] = folders.map(buildIdOf);
+    expect(one).toMatch(/^1\.2\.3-/);
+    expect(one).not.toBe(other);
   });
 
   it('reads the ports that may be reached on this machine', () => {
