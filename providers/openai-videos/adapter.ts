@@ -4,18 +4,25 @@ import { type Adapter, type AdapterDeps, statusWord } from '../adapter.js';
 import { below } from '../base-url.js';
 import { createFailureReader, type VendorWords } from '../failure.js';
 import { classOfUsualWords } from '../usual-words.js';
+import { createListReader } from './list.js';
 import { openaiVideosAbilities, readOpenaiVideosSettings } from './models.js';
-import { createdVideo, lookedAtVideo, readOpenaiError, submitRequest, type Video, videoPath, wordsOf } from './wire.js';
-
-/** `expired` is a task that was never begun in time; the last two are words of those who copy the shape. */
-const lostWords = new Set(['failed', 'expired', 'cancelled', 'canceled']);
+import {
+  createdVideo,
+  lookedAtVideo,
+  lostWords,
+  readOpenaiError,
+  submitRequest,
+  type Video,
+  videoPath,
+  wordsOf,
+} from './wire.js';
 
 /** The shape that OpenAI gave its videos, as its many resellers and copies speak it. */
 export const openaiVideos: Adapter = { abilitiesOf: openaiVideosAbilities, create: createOpenaiVideosProvider };
 
 function createOpenaiVideosProvider(deps: AdapterDeps): VideoProvider {
   const { account, baseUrl, apiKey, settings, sendJson } = deps;
-  const { videosPath, keyHeader, secondsType, imageForm } = readOpenaiVideosSettings(settings);
+  const { videosPath, keyHeader, secondsType, imageForm, list } = readOpenaiVideosSettings(settings);
   const headers: Record<string, string> =
     keyHeader === 'api-key' ? { 'api-key': apiKey } : { authorization: `Bearer ${apiKey}` };
   const failures = createFailureReader({ secrets: [apiKey], readWords: readOpenaiError, classify: classOfWords });
@@ -34,7 +41,11 @@ function createOpenaiVideosProvider(deps: AdapterDeps): VideoProvider {
     return { status: 'pending', providerStatus: word, ...progressOf(video) };
   };
 
+  const readList = createListReader({ ...deps, videosPath, headers, failures });
+
   return {
+    ...(list === 'true' && { list: readList }),
+
     async submit(generation, { signal }) {
       const { upstreamModel } = generation;
       const defaultSize = openaiVideosAbilities(upstreamModel, settings)?.geometry.default;

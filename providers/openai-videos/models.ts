@@ -50,6 +50,11 @@ const settingsSchema = z.strictObject({
   ).optional(),
   extend: yesOrNo,
   remix: yesOrNo,
+  /**
+   * Whether `GET /videos` tells every task of the account with its prompt as it was sent. A copy that has no list, an empty one, or one
+   * with other prompts than were sent must say `false`: what its list does not show would be bought again.
+   */
+  list: yesOrNo,
   /** The shape writes seconds as a string. */
   secondsType: z.enum(['string', 'integer']).default('string'),
   /** With `url` the provider fetches images itself. */
@@ -108,7 +113,7 @@ export function openaiVideosAbilities(upstreamModel: string, settings: AdapterSe
     // The page: a clip takes one to five minutes; ask every 10 to 20 s.
     polling: narrowPolling({ firstLookMs: 20_000, intervalMs: 10_000 }, narrowed),
     canCancel: false,
-    canReconcile: false,
+    canReconcile: narrowed.list === 'true',
     resultLifetimeSeconds: 60 * 60,
   };
 }

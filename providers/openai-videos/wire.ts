@@ -13,6 +13,9 @@ const errorFields = { code, message: text, type: text };
 const error = z.object({ ...errorFields, inner_error: z.object({ code }).nullish().catch(null) });
 const errorOrText = z.union([z.string(), error]).nullish().catch(null);
 
+/** `expired` is a task that was never begun in time; the last two are words of those who copy the shape. */
+export const lostWords = new Set(['failed', 'expired', 'cancelled', 'canceled']);
+
 const video = z.object({
   status: z.string().nullish(),
   progress: z.number().nullish().catch(null),
@@ -24,6 +27,25 @@ export const createdVideo = video.extend({ id: taskIdSchema });
 
 /** A look must at least be an answer about a video: an object without a status is a failed look. */
 export const lookedAtVideo = video.extend({ status: z.string() });
+
+const seconds = z.coerce.number().positive().nullish().catch(null);
+
+/** One page of the list. A video without an id that can be kept makes the list unreadable: it may be the one that is looked for. */
+export const listedVideos = z.object({
+  data: z.array(
+    z.object({
+      id: taskIdSchema,
+      status: z.string().nullish().catch(null),
+      model: text,
+      prompt: text,
+      seconds,
+      size: text,
+      created_at: z.number().nullish().catch(null),
+    }),
+  ),
+  has_more: z.boolean().nullish().catch(null),
+});
+export type ListedVideo = z.infer<typeof listedVideos>['data'][number];
 
 /** Some who copy the shape leave the wrapper out. */
 const errorBody = error.extend({ error: errorOrText });

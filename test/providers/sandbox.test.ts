@@ -123,6 +123,29 @@ describe.each(standIns)('%s and its stand-in at %s', (adapter, path, upstreamMod
     });
   }
 
+  if (adapter === 'openai-videos') {
+    it('list what was taken, so that it is known again although its answer was lost', async () => {
+      const since = new Date(Date.now() - 60_000);
+      const prompt = `a boat ${randomUUID()}`;
+      await sandbox.control.script({ call: 'submit', fault: 'accept_then_drop', promptIncludes: prompt });
+      const generation = aGeneration({ upstreamModel, durationSeconds: seconds, prompt });
+      expect(await provider.submit(generation, submitOptions())).toMatchObject({ outcome: 'unknown' });
+
+      const listed = await provider.list?.(since, { signal: never() });
+      const found = listed?.filter((one) => one.prompt === prompt) ?? [];
+      expect(found).toEqual([
+        {
+          task: { account: 'account', upstreamModel, id: expect.stringMatching(/^video_/) },
+          createdAt: expect.any(Date),
+          prompt,
+          durationSeconds: seconds,
+          size: { width: 1280, height: 720 },
+          status: expect.stringMatching(/^(open|succeeded)$/),
+        },
+      ]);
+    });
+  }
+
   it('take a status word that no page names for a task that runs', async () => {
     const task = await accepted({ plan: { call: 'look', fault: 'unknown_status' } });
     expect(await provider.look(task, { signal: never() })).toMatchObject({
