@@ -1,3 +1,5 @@
+import { apixoDescription } from './dialects/apixo/openapi.js';
+import { createApixoDialect } from './dialects/apixo/routes.js';
 import { globalaiopcDescription } from './dialects/globalaiopc/openapi.js';
 import { createGlobalaiopcDialect } from './dialects/globalaiopc/routes.js';
 import { nativeDescription } from './dialects/native/openapi.js';
@@ -15,6 +17,7 @@ export function createDialects(deps: DialectDeps): Dialect[] {
     createPixazoDialect(deps),
     createGlobalaiopcDialect(deps),
     createOpenaiDialect(deps),
+    createApixoDialect(deps),
     createNativeDialect(deps),
   ];
 }
@@ -23,6 +26,7 @@ export function createDialects(deps: DialectDeps): Dialect[] {
 export const dialectDescriptions: readonly DialectDescription[] = [
   nativeDescription,
   pixazoDescription,
+  apixoDescription,
   globalaiopcDescription,
   openaiDescription,
 ];

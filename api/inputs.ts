@@ -33,14 +33,14 @@ const MAX_PIXELS = 50_000_000;
 
 const MS_PER_DAY = 24 * 60 * 60 * 1_000;
 
-type NamedImage = { source: ImageSource; field: string; fetchImage: FetchImage };
+type NamedImage = { source: ImageSource; field: string; fetchImage: FetchImage; maxBytes: number };
 
 /** Reads every image of a request. @throws `request_invalid` naming the field of the first that is not one. */
 export async function readInputs(
-  { firstFrame, lastFrame, references = [] }: JobRequest,
+  { firstFrame, lastFrame, references = [], maxImageBytes: maxBytes = Number.POSITIVE_INFINITY }: JobRequest,
   { fetchImage, wordFor }: { fetchImage: FetchImage; wordFor: WordFor },
 ): Promise<ReadInputs> {
-  const readImage = (source: ImageSource, field: string) => readNamedImage({ source, field, fetchImage });
+  const readImage = (source: ImageSource, field: string) => readNamedImage({ source, field, fetchImage, maxBytes });
   return {
     ...(firstFrame !== undefined && { firstFrame: await readImage(firstFrame, wordFor('firstFrame')) }),
     ...(lastFrame !== undefined && { lastFrame: await readImage(lastFrame, wordFor('lastFrame')) }),
@@ -80,10 +80,11 @@ function listInputs({ firstFrame, lastFrame, references }: ReadInputs): ReadInpu
   return [firstFrame, lastFrame, ...references].filter((input) => input !== undefined);
 }
 
-async function readNamedImage({ source, field, fetchImage }: NamedImage): Promise<ReadInput> {
+async function readNamedImage({ source, field, fetchImage, maxBytes }: NamedImage): Promise<ReadInput> {
   try {
     const { contentType, bytes } = await readSource(source, fetchImage);
     if (!contentType.startsWith('image/')) throw new InlineMediaError('must be an image');
+    if (bytes.length > maxBytes) throw new InlineMediaError(`is ${bytes.length} bytes; at most ${maxBytes} are taken`);
     const { width, height } = readImageSize(bytes);
     if (Math.max(width, height) > MAX_SIDE_PIXELS || width * height > MAX_PIXELS || Math.min(width, height) < 1) {
       throw new InlineMediaError(

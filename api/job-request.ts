@@ -50,6 +50,8 @@ export type JobRequest = {
   references?: ImageSource[];
   /** The first frame must have exactly one of these sizes, which is then the size of the video. */
   firstFrameSizes?: readonly Size[];
+  /** Where the dialect takes only smaller images than we do. */
+  maxImageBytes?: number;
   /** The id of a finished job, as `job_…`. */
   sourceVideo?: string;
   routing?: RoutingPolicy;
