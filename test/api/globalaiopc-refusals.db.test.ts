@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { dataUrlOf } from '../sandbox/web.js';
 import { type Api, readJson } from '../support/api.js';
 import { startImageServer } from '../support/image-server.js';
@@ -25,6 +25,16 @@ beforeAll(async () => {
     '/private.png': (_request, response) => response.writeHead(302, { location: 'http://10.0.0.1/boat.png' }).end(),
   });
   api = await startGlobalaiopc({ allowLoopbackPorts: [images.port] });
+});
+/** Closed after each test, also after one that fails. */
+const opened: { close(): Promise<void> }[] = [];
+const open = async (options: Parameters<typeof startGlobalaiopc>[0]) => {
+  const world = await startGlobalaiopc(options);
+  opened.push(world);
+  return world;
+};
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
 });
 afterAll(async () => {
   await images.close();
@@ -153,7 +163,7 @@ describe('what the catalogue cannot do', () => {
     ['a length', { proLongClips: 'false' }, { model: 'sora-2-pro', duration: 25 }, 'duration'],
     ['so many references', { without: 'globalaiopc' }, { input_reference: [image, image] }, 'input_reference'],
   ])('is refused with 400: %s', async (_, changes, fields, param) => {
-    const narrow = await startGlobalaiopc({ catalogue: aGlobalaiopcCatalogue(changes) });
+    const narrow = await open({ catalogue: aGlobalaiopcCatalogue(changes) });
     const { workspaceId, post } = await narrow.addWorkspace();
 
     const response = await post(videos, aBody(fields));
@@ -164,11 +174,10 @@ describe('what the catalogue cannot do', () => {
       { error: { message, type: 'invalid_request_error', param, code: 'no_route' } },
     ]);
     expect(await tracesOf(narrow, workspaceId)).toEqual([0, 0, 0, { availableMicros: 100_000_000, heldMicros: 0 }]);
-    await narrow.close();
   });
 
   it('is references where providers cannot fetch images from us, but an image to begin with is sent along', async () => {
-    const inward = await startGlobalaiopc({ jobs: { hasPublicAddress: false } });
+    const inward = await open({ jobs: { hasPublicAddress: false } });
     const { post } = await inward.addWorkspace();
 
     const two = await post(videos, aBody({ image_urls: [image, image] }));
@@ -181,7 +190,6 @@ describe('what the catalogue cannot do', () => {
     ]);
     expect(one.status).toBe(200);
     expect([stable.status, await readJson(stable)]).toMatchObject([400, { error: { param: 'image_urls.0' } }]);
-    await inward.close();
   });
 
   it('is the model itself when it is retired, or not there', async () => {
@@ -192,10 +200,9 @@ describe('what the catalogue cannot do', () => {
 
     const answers = [];
     for (const catalogue of catalogues) {
-      const world = await startGlobalaiopc({ catalogue });
+      const world = await open({ catalogue });
       const response = await (await world.addWorkspace()).post(videos, aBody({ model: 'sora-2-stable' }));
       answers.push([response.status, await readJson(response)]);
-      await world.close();
     }
 
     expect(answers).toMatchObject([
@@ -320,7 +327,7 @@ describe('the doors', () => {
   });
 
   it('tell nothing of a mistake of ours', async () => {
-    const broken = await startGlobalaiopc({ app: { findCaller: () => Promise.reject(new Error('password=hunter2')) } });
+    const broken = await open({ app: { findCaller: () => Promise.reject(new Error('password=hunter2')) } });
     const { get } = await broken.addWorkspace();
 
     const response = await get(`${videos}/sora_1`);
@@ -329,6 +336,5 @@ describe('the doors', () => {
       500,
       { error: { message: 'Something went wrong here', type: 'server_error', param: null, code: 'internal' } },
     ]);
-    await broken.close();
   });
 });

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { errorCatalogue, type JobFailureCode } from '../../contract/errors.js';
 import { createProviders } from '../../providers/registry.js';
 import { type Api, readJson } from '../support/api.js';
@@ -18,6 +18,11 @@ beforeAll(async () => {
   api = await startGlobalaiopc({ allowLoopbackPorts: [images.port] });
   lives = livesOf(api);
   client = await api.addWorkspace();
+});
+/** Closed after each test, also after one that fails. */
+const opened: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
 });
 afterAll(async () => {
   await images.close();
@@ -199,6 +204,7 @@ describe('asking for a video', () => {
     expect(await readJson(await client.get(`/api/v1/videos/jobs/${id}`))).toMatchObject({ id, model: 'sora-2' });
     expect(await look(native.replace('job_', 'sora_'))).toMatchObject({ status: 'queued', model: 'sora-2' });
     expect((await client.get(`${videos}/${id}`)).status).toBe(404);
+    expect((await client.get(`${videos}/${id.replace('job_', 'video_')}`)).status).toBe(404);
     expect((await client.get(`/api/v1/videos/jobs/${videoId}`)).status).toBe(404);
   });
 });
@@ -216,6 +222,7 @@ describe('our own client of GlobalAIOPC', () => {
       credentials: () => secret,
       allowHttp: true,
     });
+    opened.push(providers);
     const provider = providers.get('globalaiopc');
     const options = { signal: AbortSignal.timeout(5_000), attemptKey: 'job:1' };
 
@@ -245,6 +252,5 @@ describe('our own client of GlobalAIOPC', () => {
     const { url } = provider.openResult(task, done.files[0]);
     const file = await fetch(url.replace('https://reelay.test', api.url));
     expect(Buffer.from(await file.arrayBuffer()).equals(bytes)).toBe(true);
-    await providers.close();
   });
 });

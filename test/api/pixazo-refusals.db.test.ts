@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { dataUrlOf, pictureOf } from '../sandbox/web.js';
 import { type Api, readJson } from '../support/api.js';
 import { startImageServer } from '../support/image-server.js';
@@ -34,6 +34,16 @@ beforeAll(async () => {
     '/private.png': (_request, response) => response.writeHead(302, { location: 'http://10.0.0.1/boat.png' }).end(),
   });
   api = await startPixazo({ allowLoopbackPorts: [images.port] });
+});
+/** Closed after each test, also after one that fails. */
+const opened: { close(): Promise<void> }[] = [];
+const open = async (options: Parameters<typeof startPixazo>[0]) => {
+  const world = await startPixazo(options);
+  opened.push(world);
+  return world;
+};
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
 });
 afterAll(async () => {
   await images.close();
@@ -187,7 +197,7 @@ describe('what the catalogue cannot do', () => {
     ['a size', { route: omixa }, { size: '1792x1024' }, /^size: /],
     ['a length', { route: omixa, settings: { secondsAllowed: '4' } }, { seconds: 12 }, /^seconds: /],
   ])('is refused with 400: %s', async (_, changes, fields, message) => {
-    const narrow = await startPixazo({ catalogue: aPixazoCatalogue(changes) });
+    const narrow = await open({ catalogue: aPixazoCatalogue(changes) });
     const { workspaceId, post } = await addPixazoWorkspace(narrow);
 
     const response = await post(generate, { prompt, ...fields });
@@ -197,7 +207,6 @@ describe('what the catalogue cannot do', () => {
       { error: 'Bad Request', message: expect.stringMatching(message) },
     ]);
     expect(await tracesOf(narrow, workspaceId)).toEqual([0, 0, 0, { availableMicros: 100_000_000, heldMicros: 0 }]);
-    await narrow.close();
   });
 
   it('is the model itself when it is retired, or not there', async () => {
@@ -206,14 +215,13 @@ describe('what the catalogue cannot do', () => {
       accounts,
     } = aPixazoCatalogue();
     if (!sora) throw new Error('the catalogue has no model named sora');
-    const retired = await startPixazo({ catalogue: aPixazoCatalogue({ route: { lifecycle: { status: 'retired' } } }) });
-    const without = await startPixazo({ catalogue: { accounts, models: { sora } } });
+    const retired = await open({ catalogue: aPixazoCatalogue({ route: { lifecycle: { status: 'retired' } } }) });
+    const without = await open({ catalogue: { accounts, models: { sora } } });
 
     const answers = [];
     for (const world of [retired, without]) {
       const response = await (await addPixazoWorkspace(world)).post(generate, { prompt });
       answers.push([response.status, await readJson(response)]);
-      await world.close();
     }
 
     expect(answers).toEqual([
@@ -372,7 +380,7 @@ describe('the doors', () => {
   });
 
   it('tell nothing of a mistake of ours', async () => {
-    const broken = await startPixazo({ app: { findCaller: () => Promise.reject(new Error('password=hunter2')) } });
+    const broken = await open({ app: { findCaller: () => Promise.reject(new Error('password=hunter2')) } });
     const { get } = await addPixazoWorkspace(broken);
 
     const response = await get(`${status}/sora-video_1`);
@@ -381,6 +389,5 @@ describe('the doors', () => {
       500,
       { error: 'Internal Server Error', message: 'Something went wrong here' },
     ]);
-    await broken.close();
   });
 });

@@ -1,5 +1,6 @@
 import { type Catalogue, catalogueSchema } from '../../contract/catalogue.js';
 import { type Api, startApi } from '../support/api.js';
+import { checkAsDescribed } from '../support/described.js';
 
 export const generate = '/sora-video/v1/video/generate';
 export const generateFromImage = '/sora-video/v1/video/i2v/generate';
@@ -38,16 +39,16 @@ export const startPixazo = (options: Parameters<typeof startApi>[0] = {}) =>
 
 /** A client of Pixazo, which sends its key in its own header and in no other. */
 export function pixazoClient({ url }: Pick<Api, 'url'>, secret: string) {
-  const send = (method: string, path: string, init: RequestInit = {}) =>
-    fetch(new URL(path, url), {
-      method,
-      ...init,
-      headers: {
-        'ocp-apim-subscription-key': secret,
-        'cache-control': 'no-cache',
-        ...Object.fromEntries(new Headers(init.headers)),
-      },
-    });
+  const send = async (method: string, path: string, init: RequestInit = {}) => {
+    const headers = {
+      'ocp-apim-subscription-key': secret,
+      'cache-control': 'no-cache',
+      ...Object.fromEntries(new Headers(init.headers)),
+    };
+    const response = await fetch(new URL(path, url), { method, ...init, headers });
+    await checkAsDescribed({ method, path }, response);
+    return response;
+  };
   return {
     send,
     get: (path: string) => send('GET', path),

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import { errorCatalogue, type JobFailureCode } from '../../contract/errors.js';
 import { createProviders } from '../../providers/registry.js';
 import { dataUrlOf, pictureOf } from '../sandbox/web.js';
@@ -29,6 +29,11 @@ beforeAll(async () => {
   api = await startPixazo({ allowLoopbackPorts: [images.port] });
   lives = livesOf(api);
   client = await addPixazoWorkspace(api);
+});
+/** Closed after each test, also after one that fails. */
+const opened: { close(): Promise<void> }[] = [];
+afterEach(async () => {
+  for (const one of opened.splice(0)) await one.close();
 });
 afterAll(async () => {
   await images.close();
@@ -303,6 +308,8 @@ describe('one job in two dialects', () => {
     expect(await readJson(seenNatively)).toMatchObject({ id, model: 'sora-2-pro', status: 'queued' });
     expect(await readJson(seenHere)).toMatchObject({ status: 'QUEUED', model_id: 'sora-video' });
     expect((await client.get(`${status}/${id}`)).status).toBe(404);
+    expect((await client.get(`${status}/${id.replace('job_', 'video_')}`)).status).toBe(404);
+    expect((await client.post(result, { video_id: id })).status).toBe(404);
     expect((await client.native.get(`/api/v1/videos/jobs/${requestId}`)).status).toBe(404);
   });
 });
@@ -322,6 +329,7 @@ describe('our own client of Pixazo', () => {
       credentials: () => secret,
       allowHttp: true,
     });
+    opened.push(providers);
     const pixazo = providers.get('pixazo');
     const options = { signal: AbortSignal.timeout(5_000), attemptKey: 'job:1' };
 
@@ -353,6 +361,5 @@ describe('our own client of Pixazo', () => {
     await lives.fail(String(refused.request_id).replace('sora-video_', 'job_'), 'prompt_rejected');
     const lost = await pixazo.look({ ...task, id: String(refused.request_id) }, options);
     expect(lost).toMatchObject({ status: 'failed', error: { class: 'CONTENT_REFUSED' } });
-    await providers.close();
   });
 });

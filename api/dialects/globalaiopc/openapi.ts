@@ -4,7 +4,21 @@ import { bearerScheme, type DialectDescription } from '../../middleware/descript
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
 import { createdSchema, errorSchema, newVideoSchema, videoSchema } from './schemas.js';
 
-const idSchema = z.string().meta({ description: 'The id of the video', example: 'sora_01kaz0000000000000000000zz' });
+/** Longer ones are as unknown as any other. */
+const MAX_ID_CHARACTERS = 200;
+
+const idSchema = z
+  .string()
+  .max(MAX_ID_CHARACTERS)
+  .meta({ description: 'The id of the video', example: 'sora_01kaz0000000000000000000zz' });
+
+const json = (schema: z.ZodType) => ({ content: { 'application/json': { schema } } });
+const createdHeaders = z.object({
+  'Idempotency-Replayed': z
+    .enum(['true'])
+    .optional()
+    .meta({ description: 'The video was made by an earlier request with the same idempotency key' }),
+});
 
 type Place = { path: string; suffix: string; note: string };
 
@@ -12,11 +26,10 @@ function createOperation({ suffix, note }: Place): ZodOpenApiOperationObject {
   return {
     operationId: `globalaiopcCreate${suffix}`,
     summary: `Make a video${note}`,
-    tags: ['GlobalAIOPC'],
     requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema }) },
-    requestBody: { required: true, content: { 'application/json': { schema: newVideoSchema } } },
+    requestBody: { required: true, ...json(newVideoSchema) },
     responses: {
-      200: { description: 'Stored, and its price is held', content: { 'application/json': { schema: createdSchema } } },
+      200: { description: 'Stored, and its price is held', headers: createdHeaders, ...json(createdSchema) },
       400: { description: 'Not valid, or no provider can do it' },
       402: { description: 'The balance is too low' },
       409: { description: 'A request with this idempotency key is still in flight' },
@@ -30,13 +43,9 @@ function queryOperation({ suffix, note }: Place): ZodOpenApiOperationObject {
   return {
     operationId: `globalaiopcQuery${suffix}`,
     summary: `Ask for a video${note}`,
-    tags: ['GlobalAIOPC'],
     requestParams: { path: z.object({ id: idSchema }) },
     responses: {
-      200: {
-        description: 'The video, also one that failed',
-        content: { 'application/json': { schema: videoSchema } },
-      },
+      200: { description: 'The video, also one that failed', ...json(videoSchema) },
       404: { description: 'Unknown in this workspace' },
     },
   };

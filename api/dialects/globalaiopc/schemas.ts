@@ -3,6 +3,8 @@ import { callerTextSchema } from '../../../contract/generation.js';
 
 const MAX_PROMPT_CHARACTERS = 32_000;
 const MAX_IMAGES = 3;
+/** An image within the request: no body is larger, unless set otherwise. */
+const MAX_IMAGE_CHARACTERS = 64 * 1024 * 1024;
 
 /** The vendor's models, with the seconds that its table has for each. */
 export const secondsOfModels = {
@@ -12,8 +14,10 @@ export const secondsOfModels = {
 } as const;
 const modelSchema = z.enum(['sora-2', 'sora-2-stable', 'sora-2-pro']) satisfies z.ZodType<keyof typeof secondsOfModels>;
 
+/** Which of them a model has is looked at later: only then is it known which model. */
 const secondsSchema = z.int().optional();
-const imagesSchema = z.array(callerTextSchema.min(1)).max(MAX_IMAGES).optional();
+const secondsRange = { minimum: 10, maximum: 25 };
+const imagesSchema = z.array(callerTextSchema.min(1).max(MAX_IMAGE_CHARACTERS)).max(MAX_IMAGES).optional();
 
 /** The body of the create call. Which of its fields exclude each other, and which seconds a model has, is looked at after it. */
 export const newVideoSchema = z.strictObject({
@@ -30,10 +34,15 @@ export const newVideoSchema = z.strictObject({
     description: '`16:9` is `1280x720`, `9:16` is `720x1280`; not together with `size`',
     example: '16:9',
   }),
-  duration: secondsSchema.meta({ description: 'Another name of `seconds`; not together with it', example: 10 }),
+  duration: secondsSchema.meta({
+    description: 'Another name of `seconds`; not together with it',
+    example: 10,
+    override: secondsRange,
+  }),
   seconds: secondsSchema.meta({
     description: '10 or 15, with `sora-2-pro` also 25; 10 where nothing is said; not together with `duration`',
     example: 10,
+    override: secondsRange,
   }),
   input_reference: imagesSchema.meta({
     description:
@@ -72,7 +81,8 @@ export const videoSchema = z
     video_url: z.url().nullable().optional().meta({
       description:
         'Only of a completed video: a signed link that needs no key, works for 24 hours and is made afresh at each read; null when the file is no longer kept',
-      example: 'https://reelay.example/api/v1/videos/jobs/job_01kaz…/content?index=0&expires=1795334400&signature=…',
+      example:
+        'https://reelay.example/api/v1/videos/jobs/job_01kaz0000000000000000000zz/content?index=0&expires=1795334400&signature=c2lnbmVk',
     }),
     expires_at: momentSchema.nullable().optional().meta({ description: 'When the link ends, in seconds since 1970' }),
   })

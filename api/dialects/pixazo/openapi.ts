@@ -13,20 +13,33 @@ import {
   textSchema,
 } from './schemas.js';
 
+/** Longer ones are as unknown as any other. */
+const MAX_ID_CHARACTERS = 200;
+
 const requestIdSchema = z
   .string()
+  .max(MAX_ID_CHARACTERS)
   .meta({ description: 'The `request_id` of the request', example: 'sora-video_01kaz0000000000000000000zz' });
+
+const json = (schema: z.ZodType) => ({ content: { 'application/json': { schema } } });
+const acceptedHeaders = z.object({
+  Location: acceptedSchema.shape.polling_url,
+  'Idempotency-Replayed': z
+    .enum(['true'])
+    .optional()
+    .meta({ description: 'The request was taken before, with the same idempotency key' }),
+});
 
 function generateOperation(of: Pick<ZodOpenApiOperationObject, 'operationId' | 'summary'>, body: z.ZodType) {
   return {
     ...of,
-    tags: ['Pixazo'],
     requestParams: { header: generateHeadersSchema.extend({ 'Idempotency-Key': idempotencyKeySchema }) },
-    requestBody: { required: true, content: { 'application/json': { schema: body } } },
+    requestBody: { required: true, ...json(body) },
     responses: {
       202: {
         description: 'Stored, and its price is held',
-        content: { 'application/json': { schema: acceptedSchema } },
+        headers: acceptedHeaders,
+        ...json(acceptedSchema),
       },
       400: { description: 'Not valid, the model is not there, or no provider can do it' },
       402: { description: 'The balance is too low' },
@@ -62,13 +75,9 @@ export const pixazoDescription: DialectDescription = {
       get: {
         operationId: 'pixazoStatus',
         summary: 'Ask for the state of a request',
-        tags: ['Pixazo'],
         requestParams: { path: z.object({ request_id: requestIdSchema }) },
         responses: {
-          200: {
-            description: 'The state, also of a request that failed',
-            content: { 'application/json': { schema: statusSchema } },
-          },
+          200: { description: 'The state, also of a request that failed', ...json(statusSchema) },
           404: { description: 'Unknown in this workspace' },
         },
       },
@@ -77,14 +86,12 @@ export const pixazoDescription: DialectDescription = {
       post: {
         operationId: 'pixazoResult',
         summary: "Ask for the result in the model's own shape",
-        tags: ['Pixazo'],
-        requestBody: { required: true, content: { 'application/json': { schema: resultRequestSchema } } },
+        requestBody: { required: true, ...json(resultRequestSchema) },
         responses: {
           200: {
             description: 'The result; before the end, the same object without a video',
-            content: { 'application/json': { schema: resultSchema } },
+            ...json(resultSchema),
           },
-          400: { description: 'Not valid' },
           404: { description: 'Unknown in this workspace' },
         },
       },

@@ -4,6 +4,8 @@ import { callerTextSchema } from '../../../contract/generation.js';
 const MAX_PROMPT_CHARACTERS = 32_000;
 const MAX_NAME_CHARACTERS = 200;
 const MAX_URL_CHARACTERS = 2_048;
+/** An image within the request: no body is larger, unless set otherwise. */
+const MAX_IMAGE_CHARACTERS = 64 * 1024 * 1024;
 
 /** The page states neither default: these are those of the API that the vendor resells. */
 const DEFAULT_SECONDS = 4;
@@ -20,7 +22,8 @@ const momentSchema = z
   .meta({ description: 'Milliseconds since 1970', example: Date.parse('2026-11-21T08:00:00Z') });
 const linkSchema = z.url().meta({
   description: 'A signed link to the file: it needs no key, works for 24 hours and is made afresh at each read',
-  example: 'https://reelay.example/api/v1/videos/jobs/job_01kaz…/content?index=0&expires=1795334400&signature=…',
+  example:
+    'https://reelay.example/api/v1/videos/jobs/job_01kaz0000000000000000000zz/content?index=0&expires=1795334400&signature=c2lnbmVk',
 });
 
 const common = {
@@ -35,7 +38,11 @@ const common = {
   seconds: z
     .literal([4, 8, 12])
     .default(DEFAULT_SECONDS)
-    .meta({ description: 'The length of the video, as a number', example: 8, override: { type: 'integer' } }),
+    .meta({
+      description: 'The length of the video, as a number',
+      example: 8,
+      override: { type: 'integer', format: 'int32', minimum: 4, maximum: 12 },
+    }),
   callback_url: callerTextSchema.min(1).max(MAX_URL_CHARACTERS).optional().meta({
     description: 'Where the end of the request is told; the header `X-Webhook-URL` says the same',
     example: 'https://example.com/hooks/video',
@@ -52,7 +59,7 @@ export type TextBody = z.infer<typeof textSchema>;
 /** The body of `video/i2v/generate`. */
 export const imageSchema = z.strictObject({
   ...common,
-  image: callerTextSchema.min(1).meta({
+  image: callerTextSchema.min(1).max(MAX_IMAGE_CHARACTERS).meta({
     description:
       'The first frame: an http(s) address, or a data URL such as `data:image/jpeg;base64,…`. PNG, JPEG or WebP of exactly one of the four sizes',
     example: 'https://example.com/image-1280x720.jpg',
