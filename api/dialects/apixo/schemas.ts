@@ -9,13 +9,11 @@ const MAX_IMAGE_CHARACTERS = 64 * 1024 * 1024;
 /** The page states no default: the cheaper of its two lengths. */
 const DEFAULT_SECONDS = 10;
 
-const imageUrlsSchema = z
-  .array(callerTextSchema.min(1).max(MAX_IMAGE_CHARACTERS))
-  .max(1, 'must be one image: it is the first frame')
-  .meta({
-    description: 'The first frame: an http(s) address or a data URL of a PNG, JPEG or WebP, up to 10 MiB',
-    example: ['https://images.example/lake.png'],
-  });
+const addressesSchema = z.array(callerTextSchema.min(1).max(MAX_IMAGE_CHARACTERS));
+const imageUrlsSchema = addressesSchema.max(1, 'must be one image: it is the first frame').meta({
+  description: 'The first frame: an http(s) address or a data URL of a PNG, JPEG or WebP, up to 10 MiB',
+  example: ['https://images.example/lake.png'],
+});
 
 const inputFields = {
   prompt: callerTextSchema
@@ -37,7 +35,7 @@ const inputSchema = z.discriminatedUnion('mode', [
   z.strictObject({
     mode: z.literal('text-to-video'),
     ...inputFields,
-    image_urls: imageUrlsSchema.max(0, 'is for image-to-video only').optional().meta({ description: 'No image' }),
+    image_urls: addressesSchema.max(0, 'is for image-to-video only').optional().meta({ description: 'No image' }),
   }),
   z.strictObject({
     mode: z.literal('image-to-video'),
@@ -52,14 +50,10 @@ export const taskSchema = z
       .enum(['async', 'callback'])
       .default('async')
       .meta({ description: '`callback` needs `callback_url`; the state can be asked for either way' }),
-    callback_url: callerTextSchema
-      .min(1)
-      .max(MAX_URL_CHARACTERS)
-      .optional()
-      .meta({
-        description: 'Where the end of the task is told, also with `async`',
-        example: 'https://caller.example/hook',
-      }),
+    callback_url: callerTextSchema.min(1).max(MAX_URL_CHARACTERS).optional().meta({
+      description: 'Where the end of the task is told, also with `async`',
+      example: 'https://caller.example/hook',
+    }),
     provider: z
       .enum(routingPolicies)
       .default('auto')
@@ -99,13 +93,10 @@ const taskDataSchema = z.object({
     example:
       '{"resultUrls":["https://reelay.example/api/v1/videos/jobs/job_01kaz0000000000000000000zz/content?index=0"]}',
   }),
-  failCode: z
-    .string()
-    .optional()
-    .meta({
-      description: 'Only on failure: `CONTENT_VIOLATION`, `INVALID_IMAGE_URL`, or another',
-      example: 'CONTENT_VIOLATION',
-    }),
+  failCode: z.string().optional().meta({
+    description: 'Only on failure: `CONTENT_VIOLATION`, `INVALID_IMAGE_URL`, or another',
+    example: 'CONTENT_VIOLATION',
+  }),
   failMsg: z.string().optional().meta({ description: 'For people' }),
   createTime: momentSchema,
   completeTime: momentSchema.optional().meta({ description: 'When it ended, however it did' }),
