@@ -28,7 +28,7 @@ const inputFields = {
   remove_watermark: z
     .boolean()
     .default(true)
-    .meta({ description: 'Taken for the sake of its clients: no watermark is added here, and none can be kept' }),
+    .meta({ description: 'Taken, and changes nothing: no watermark is added here' }),
 };
 
 const inputSchema = z.discriminatedUnion('mode', [
