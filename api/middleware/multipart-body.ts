@@ -23,11 +23,11 @@ type Settings = {
   /** Of the whole body. */
   maxBytes: number;
   /** What reads the body where it is no form. */
-  otherwise: RequestHandler;
+  readJson: RequestHandler;
 };
 
 /** Reads a form: its fields become the body, `video[id]` as JSON would nest it, and each file is its bytes under the name of its field. */
-export function createMultipartBody({ maxBytes, otherwise }: Settings): RequestHandler {
+export function createMultipartBody({ maxBytes, readJson }: Settings): RequestHandler {
   const limits = {
     // A data URL is a field, too.
     fieldSize: maxBytes,
@@ -42,7 +42,11 @@ export function createMultipartBody({ maxBytes, otherwise }: Settings): RequestH
 
   return (request, response, next) => {
     if (!request.is('multipart/form-data')) {
-      otherwise(request, response, next);
+      if (isNeither(request)) {
+        const detail = 'The body must be JSON or a form: Content-Type: application/json or multipart/form-data';
+        throw new ServiceError('unsupported_media_type', { detail });
+      }
+      readJson(request, response, next);
       return;
     }
     if ((request.get('content-encoding') ?? 'identity') !== 'identity') {
@@ -63,6 +67,11 @@ export function createMultipartBody({ maxBytes, otherwise }: Settings): RequestH
       else next(faults[0] ?? joinFiles(request));
     });
   };
+}
+
+/** `null` and 0 mean that there is no body, which is no fault of the reader's. */
+function isNeither(request: Request): boolean {
+  return request.is(['multipart/form-data', 'application/json']) === false && request.get('content-length') !== '0';
 }
 
 /** The limits of single parts add up to many times what a body may have. */

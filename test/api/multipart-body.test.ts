@@ -15,7 +15,7 @@ const logger = createLogger('multipart-body-test', 'silent');
 let server: HttpServer;
 beforeAll(async () => {
   const application = express();
-  const readBody = createMultipartBody({ maxBytes, otherwise: createJsonBody({ maxBytes }) });
+  const readBody = createMultipartBody({ maxBytes, readJson: createJsonBody({ maxBytes }) });
   application.post('/', readBody, (request, response) => void response.json(withHashes(request.body)));
   application.use(
     createErrorHandler({
@@ -79,7 +79,10 @@ describe('a form', () => {
       status: 200,
       body: { prompt: 'a boat' },
     });
-    expect(await post('a=b', { 'content-type': 'multipart/mixed; boundary=x' })).toMatchObject({ status: 415 });
+    expect(await post('a=b', { 'content-type': 'multipart/mixed; boundary=x' })).toMatchObject({
+      status: 415,
+      body: { message: expect.stringMatching(/JSON or a form/) },
+    });
   });
 
   it('pollutes no prototype', async () => {

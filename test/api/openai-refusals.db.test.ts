@@ -382,7 +382,7 @@ describe('the doors', () => {
     expect([text.status, broken.status, large.status]).toEqual([415, 400, 413]);
     const answers = [await readJson(text), await readJson(broken), await readJson(large)];
     expect(answers).toEqual([
-      anError(/form|JSON/, { param: null, code: 'unsupported_content_type' }),
+      anError(/JSON or a form/, { param: null, code: 'unsupported_content_type' }),
       anError(/JSON/, { param: null }),
       anError(/large/, { param: null, code: 'request_too_large' }),
     ]);

@@ -31,7 +31,7 @@ export function createOpenaiDialect({ jobs, authenticate, limitRate, readJson, m
   const router = Router();
   const reading = [authenticate(bearer), limitRate, requireScope('jobs:read')];
   const writing = [authenticate(bearer), limitRate, requireScope('jobs:write')];
-  const readBody = createMultipartBody({ maxBytes: maxBodyBytes, otherwise: readJson });
+  const readBody = createMultipartBody({ maxBytes: maxBodyBytes, readJson });
 
   const videosPath = router.route('/v1/videos');
   videosPath.post(writing, readBody, async (request: Request, response: Response) => {
