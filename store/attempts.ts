@@ -3,8 +3,9 @@ import type { GenerationRequest } from '../contract/generation.js';
 import type { AttemptRef, Route } from '../contract/plan.js';
 import type { Look, ProviderTask, ResultFile, Submission } from '../contract/provider.js';
 import type { ProviderFailure } from '../contract/provider-errors.js';
-import type { AttemptState, JobPhase } from '../contract/states.js';
+import { changeBySubmission, recordChange } from './attempt-record.js';
 import type { Database } from './database.js';
+import { createLostAttempts } from './lost-attempts.js';
 import type { AttemptsTable } from './tables.js';
 
 /** An attempt, with its age by the database's clock. */
@@ -59,30 +60,6 @@ const ofJobStatement = {
   text: `select ${columns} from attempts where job_id = $1 order by number`,
 };
 
-/**
- * Moves an attempt on from the states given, and its job's phase with it, as one event. Nothing happens when the attempt has
- * moved on already; a job that has ended keeps its phase.
- */
-const recordStatement = {
-  name: 'record_attempt',
-  text: `with attempt as (
-      update attempts set state = $3, task = coalesce($4::jsonb, task), files = coalesce($5::jsonb, files),
-        failure = coalesce($6::jsonb, failure), charged = $7, cost_micros = coalesce($8, cost_micros),
-        answered_at = case when $11 then coalesce(answered_at, now()) end,
-        finished_at = case when $3 in ('accepted', 'unknown') then null else coalesce(finished_at, now()) end
-      where job_id = $1 and number = $2 and state = any($9) and ($5::jsonb is not null or state <> $3)
-      returning job_id
-    ), job as (
-      update jobs set phase = $10, last_sequence = last_sequence + 1
-      from attempt where jobs.id = attempt.job_id and jobs.state = 'running'
-      returning jobs.id, jobs.last_sequence
-    ), event as (
-      insert into job_events (job_id, sequence, type, data)
-      select id, last_sequence, 'attempt.' || $3, jsonb_build_object('attempt', $2::integer) from job
-    )
-    select count(*) as changed from attempt`,
-};
-
 const recordLookStatement = {
   name: 'record_look',
   text: `with job as (
@@ -107,19 +84,12 @@ const lookingStatement = {
   text: `select count(*) as jobs from jobs where state = 'running' and phase in ('waiting', 'polling')`,
 };
 
-type Change = {
-  state: AttemptState;
-  from: readonly AttemptState[];
-  phase: JobPhase;
-  charged: AttemptRow['charged'];
-  task?: ProviderTask;
-  files?: ResultFile[];
-  failure?: ProviderFailure;
-  costMicros?: number;
-};
-
 export function createAttempts(database: Database) {
   const { run } = database;
+  const lost = createLostAttempts(database);
+  const record = async (...[attempt, change]: [AttemptRef, Parameters<typeof recordChange>[2]]): Promise<void> => {
+    await recordChange(run, attempt, change);
+  };
 
   return {
     /** Writes down that this attempt is about to be sent, unless the job was cancelled or has ended. */
@@ -138,26 +108,23 @@ export function createAttempts(database: Database) {
 
     /** Keeps the answer to a submit. An answer that came late still turns `unknown` into what it says. */
     async recordSubmission({ submission, ...attempt }: AttemptRef & { submission: Submission }): Promise<void> {
-      const from = ['intended', 'unknown'] as const;
-      if (submission.outcome === 'accepted') {
-        const { task } = submission;
-        return record(attempt, { state: 'accepted', from, phase: 'waiting', charged: 'possibly', task });
-      }
-      const isUnknown = submission.outcome === 'unknown';
-      return record(attempt, {
-        state: submission.outcome,
-        from,
-        phase: isUnknown ? 'reconciling' : 'routing',
-        charged: isUnknown ? 'possibly' : 'no',
-        failure: submission.error,
-      });
+      const change = changeBySubmission(submission);
+      if (submission.outcome !== 'accepted') return record(attempt, { ...change, from: ['intended', 'unknown'] });
+      const isRecorded = await recordChange(run, attempt, { ...change, from: ['intended'] });
+      // Only what is openly lost can have been given away meanwhile.
+      if (!isRecorded) await lost.recordLateAcceptance({ ...attempt, task: submission.task });
     },
+
+    settleByList: lost.settleByList,
+
+    recordStillUnknown: lost.recordStillUnknown,
 
     /** Says openly that the run that sent this attempt left no answer. It may still come: a slow run records it. */
     async recordLost(attempt: AttemptRef): Promise<void> {
       const failure: ProviderFailure = { class: 'OUTCOME_UNKNOWN', message: 'the run that sent this left no answer' };
       const from = ['intended'] as const;
-      return record(attempt, { state: 'unknown', from, phase: 'reconciling', charged: 'possibly', failure }, false);
+      const change = { state: 'unknown', from, phase: 'reconciling', charged: 'possibly', failure } as const;
+      return record(attempt, { ...change, isAnswered: false });
     },
 
     /** Keeps progress and phase; writes only what changed. */
@@ -209,26 +176,6 @@ export function createAttempts(database: Database) {
     const [row] = await run<AttemptRow>(findStatement, [jobId, attempt]);
     return row;
   }
-
-  async function record({ jobId, attempt }: AttemptRef, change: Change, isAnswered = true): Promise<void> {
-    await run(recordStatement, [
-      jobId,
-      attempt,
-      change.state,
-      jsonOrNull(change.task),
-      jsonOrNull(change.files),
-      jsonOrNull(change.failure),
-      change.charged,
-      change.costMicros ?? null,
-      change.from,
-      change.phase,
-      isAnswered,
-    ]);
-  }
 }
 
 type Verdict = Exclude<Look, { status: 'pending' }>;
-
-function jsonOrNull(value: object | undefined): string | null {
-  return value === undefined ? null : JSON.stringify(value);
-}

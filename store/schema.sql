@@ -62,12 +62,14 @@ create table attempts (
   finished_at timestamp with time zone,
   watched_at timestamp with time zone,
   watch_ended_at timestamp with time zone,
+  resolution text,
   constraint attempts_attempt_key_key UNIQUE (attempt_key),
   constraint attempts_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'possibly'::text]))),
   constraint attempts_cost_micros_check CHECK ((cost_micros >= 0)),
   constraint attempts_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id),
   constraint attempts_number_check CHECK ((number > 0)),
   constraint attempts_pkey PRIMARY KEY (job_id, number),
+  constraint attempts_resolution_check CHECK ((resolution = ANY (ARRAY['accepted'::text, 'never_existed'::text, 'fail'::text, 'failover'::text]))),
   constraint attempts_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'not_sent'::text, 'accepted'::text, 'refused'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'abandoned'::text])))
 );
 

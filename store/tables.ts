@@ -58,7 +58,11 @@ export type AttemptsTable = {
   finished_at: Date | null;
   watched_at: Date | null;
   watch_ended_at: Date | null;
+  resolution: Resolution | null;
 };
+
+/** What an operator decided about an attempt of which nobody else can say what became of it. */
+export type Resolution = 'accepted' | 'never_existed' | 'fail' | 'failover';
 
 export type ArtifactsTable = {
   id: string;
