@@ -5,6 +5,7 @@ import { playFault, sendGarbage, sendRateLimit } from './faults.js';
 import { filesOf } from './forms.js';
 import type { Call, Ledger } from './ledger.js';
 import type { ScriptOf, Scripts } from './scripts.js';
+import { isStrange, sendStrange } from './strange-answers.js';
 import type { Fate, Task, Tasks } from './tasks.js';
 import { commonRefusals, type Refusal, type Vendor } from './vendor.js';
 
@@ -71,6 +72,7 @@ export function createCalls({ vendor, tasks, scripts, ledger, callbacks }: Deps)
       void callbacks.watch(vendor, task);
       if (script?.fault === 'accept_then_drop') return void request.socket.destroy();
       if (script?.fault === 'accept_then_hang') return;
+      if (script && isStrange(script.fault)) return sendStrange(script.fault, { request, response });
       if (script?.fault === 'accept_without_id') return vendor.sendAcceptedWithoutId(response, task);
       if (script?.fault === 'finished_at_once') await task.prepared;
       vendor.sendAccepted(response, task, tasks.standing(task));
@@ -89,15 +91,15 @@ export function createCalls({ vendor, tasks, scripts, ledger, callbacks }: Deps)
         ledger.add({ account, call, outcome: 'not_found', ...(asked && { taskId: asked.id }) });
         return vendor.sendError(response, commonRefusals.notFound);
       }
-      const { task, standing } = known;
+      const { task } = known;
       const { prompt, id: taskId } = task;
       const script = scripts.take(call, { account, prompt });
-      const told = script ? { outcome: script.fault, fault: script.fault } : { outcome: standing.state };
+      const told = script ? { outcome: script.fault, fault: script.fault } : { outcome: known.standing.state };
       ledger.add({ account, call, ...told, taskId, prompt });
       if (script?.fault === 'unknown_status') return vendor.sendUnknownStatus(response, task);
       if (script) return playFault(script, { vendor, request, response });
       // Where files are had by id, an address that is kept back is kept back there.
-      vendor.sendStanding(response, task, vendor.content ? standing : tasks.lookedAt(task));
+      vendor.sendStanding(response, task, tasks.lookedAt(task, { showsAddress: !vendor.content }));
     },
 
     /** Whatever the vendor's page does not name: a cancel, a list. */
@@ -119,7 +121,11 @@ function fateOf(script: SubmitScript | undefined): Fate {
     case 'fail_after_accept':
       return { kind: 'fail', loss: script.reason };
     case 'stall':
-      return { kind: 'stall' };
+      return { kind: 'stall', looks: script.looks, endsAtMs: script.seconds && Date.now() + script.seconds * 1_000 };
+    case 'goes_back':
+      return { kind: 'go_back', shownLooks: script.shownLooks, hiddenLooks: script.looks };
+    case 'two_results':
+      return { kind: 'two_results' };
     case 'finished_at_once':
       return { kind: 'succeed_at_once' };
     case 'succeed_without_url':

@@ -1,9 +1,10 @@
 import type { Request, Response } from 'express';
+import { type StrangeAnswer, sendStrange } from './strange-answers.js';
 import { commonRefusals, type Vendor } from './vendor.js';
 
 type ReadingFault =
   | { fault: 'rate_limit'; retryAfterSeconds?: number | undefined }
-  | { fault: 'server_error' | 'hang' | 'drop' | 'garbage' };
+  | { fault: 'server_error' | 'hang' | 'drop' | 'garbage' | StrangeAnswer };
 type Exchange = { vendor: Vendor; request: Request; response: Response };
 
 const GARBAGE = '<!doctype html><title>Bad gateway</title><h1>Something went wrong</h1>';
@@ -24,6 +25,9 @@ export function playFault(script: ReadingFault, { vendor, request, response }: E
       sendGarbage(response);
       break;
     case 'hang':
+      break;
+    default:
+      void sendStrange(script.fault, { request, response });
   }
 }
 

@@ -21,6 +21,12 @@ type Sent = {
 const VIDEO = 'video/mp4';
 const EXPIRED = '<?xml version="1.0"?><Error><Code>AccessDenied</Code><Message>Request has expired</Message></Error>';
 const SLOW_PIECES_PER_SECOND = 20;
+const HUGE_BYTES = 10 * 1024 ** 3;
+const PADDING_BYTES = 64 * 1024;
+const PICTURE = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNk+A8AAQUBAScY42YAAAAASUVORK5CYII=',
+  'base64',
+);
 /** Clips kept in memory; the one that load asks for is always among them. */
 const MAX_KEPT = 8;
 
@@ -33,9 +39,9 @@ export function createFiles({ tasks, scripts, ledger, hasEtags }: Deps) {
     async atAddress(request: Request, response: Response): Promise<void> {
       const account = String(request.params.account);
       const token = String(request.params.file).replace(/\.mp4$/, '');
-      const task = tasks.findByToken(account, token);
+      const found = tasks.findByToken(account, token);
       const sendExpired = () => void response.status(403).type('xml').send(EXPIRED);
-      if (task?.clipPath) return send({ request, response, task, clipPath: task.clipPath, sendExpired });
+      if (found) return send({ request, response, ...found, sendExpired });
       ledger.add({ account, call: 'download', outcome: 'not_found' });
       sendExpired();
     },
@@ -62,7 +68,9 @@ export function createFiles({ tasks, scripts, ledger, hasEtags }: Deps) {
       case 'expired':
         tasks.expireLink(task);
         return sendExpired();
+      case 'swap':
       case 'truncate':
+        if (script.fault === 'swap') await tasks.swapClip(task);
         countBytes(response, entry);
         if (hasEtags) response.set('ETag', etagOf(clipPath));
         response.set({ 'Content-Type': VIDEO, 'Content-Length': String(bytes.length) });
@@ -79,6 +87,14 @@ export function createFiles({ tasks, scripts, ledger, hasEtags }: Deps) {
         return void response.type('html').send('<!doctype html><title>Sign in</title>');
       case 'empty':
         return void response.set('Content-Type', VIDEO).end();
+      case 'image':
+        return void response.set('Content-Type', VIDEO).end(PICTURE);
+      case 'huge':
+        response.set({ 'Content-Type': VIDEO, 'Content-Length': String(HUGE_BYTES) });
+        return pipeline(Readable.from(padded(bytes, HUGE_BYTES)), response).catch(() => {});
+      case 'endless':
+        response.set('Content-Type', VIDEO);
+        return pipeline(Readable.from(padded(bytes, Infinity)), response).catch(() => {});
       case 'slow':
         countBytes(response, entry);
         response.set({ 'Content-Type': VIDEO, 'Content-Length': String(bytes.length) });
@@ -127,6 +143,21 @@ function countBytes(response: Response, entry: LedgerEntry): void {
 
 function etagOf(clipPath: string): string {
   return `"${basename(clipPath, '.mp4')}"`;
+}
+
+/** The film, and a box of nothing after it: up to its last byte a complete MP4 file might still come of it. */
+function* padded(bytes: Buffer, totalBytes: number) {
+  yield bytes;
+  const header = Buffer.alloc(16);
+  header.writeUInt32BE(1, 0);
+  header.write('free', 4, 'latin1');
+  const boxBytes = Number.isFinite(totalBytes) ? totalBytes - bytes.length : Number.MAX_SAFE_INTEGER;
+  header.writeBigUInt64BE(BigInt(boxBytes), 8);
+  yield header;
+  const padding = Buffer.alloc(PADDING_BYTES);
+  for (let left = boxBytes - header.length; left > 0; left -= padding.length) {
+    yield left < padding.length ? padding.subarray(0, left) : padding;
+  }
 }
 
 async function* slowly(bytes: Buffer, bytesPerSecond: number) {

@@ -54,16 +54,17 @@ export function createFurtherCalls({ vendor, tasks, scripts, ledger, files }: De
         const known = knownTo({ request, response, call: 'download' });
         if (!known) return;
         const { task } = known;
-        const standing = tasks.lookedAt(task);
+        const standing = tasks.askedForFile(task);
         const refusal = refusalOf({ task, standing, query: request.query });
-        if (refusal || !task.clipPath) {
+        const clipPath = tasks.clipOf(task);
+        if (refusal || !clipPath) {
           const { account, id: taskId, prompt } = task;
           ledger.add({ account, call: 'download', outcome: 'refused', taskId, prompt });
           return vendor.sendError(response, refusal ?? commonRefusals.notFound);
         }
         // The address is always the same, so an expiry lasts as many calls as its script says.
         const sendExpired = () => vendor.sendError(response, commonRefusals.notFound);
-        return files.send({ request, response, task, clipPath: task.clipPath, sendExpired });
+        return files.send({ request, response, task, clipPath, sendExpired });
       },
   };
 

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { strangeAnswers } from './strange-answers.js';
 
 const common = {
   /** Left out: every account. */
@@ -7,13 +8,15 @@ const common = {
   promptIncludes: z.string().optional(),
   /** How often it happens; `null` is for ever. */
   times: z.int().positive().nullable().default(1),
+  /** It happens to so many of the calls that match, by chance; those it spares do not count. */
+  share: z.number().positive().max(1).default(1),
 };
 const retryAfterSeconds = z.number().nonnegative().optional();
 
 export const refusalReasons = ['invalid', 'moderation', 'auth', 'balance', 'model_gone'] as const;
 export type RefusalReason = (typeof refusalReasons)[number];
 
-const readingFaults = ['server_error', 'hang', 'drop', 'garbage'] as const;
+const readingFaults = ['server_error', 'hang', 'drop', 'garbage', ...strangeAnswers] as const;
 
 const submit = { ...common, call: z.literal('submit') };
 const look = { ...common, call: z.literal('look') };
@@ -32,7 +35,29 @@ export const scriptSchema = z.discriminatedUnion('call', [
     }),
     z.strictObject({
       ...submit,
-      fault: z.literal(['accept_then_drop', 'accept_then_hang', 'accept_without_id', 'finished_at_once', 'stall']),
+      fault: z.literal([
+        'accept_then_drop',
+        'accept_then_hang',
+        'accept_without_id',
+        'finished_at_once',
+        'two_results',
+        // The task exists, and its caller learns nothing of it from these.
+        ...strangeAnswers,
+      ]),
+    }),
+    z.strictObject({
+      ...submit,
+      fault: z.literal('stall'),
+      /** It ends well after all, when it has been looked at so often or so much time has passed; never where neither is said. */
+      looks: z.int().positive().optional(),
+      seconds: z.number().positive().optional(),
+    }),
+    z.strictObject({
+      ...submit,
+      fault: z.literal('goes_back'),
+      /** So many looks see the finished task, the next ones see it at work again; `null` is all of them. */
+      shownLooks: z.int().positive().default(1),
+      looks: z.int().positive().nullable().default(null),
     }),
     z.strictObject({
       ...submit,
@@ -65,6 +90,12 @@ export const scriptSchema = z.discriminatedUnion('call', [
         'wrong_content_type',
         'html',
         'empty',
+        'image',
+        // Ten gigabytes that the header announces, and bytes without end that it does not.
+        'huge',
+        'endless',
+        // Cut half-way; the rest of it is another file's.
+        'swap',
         'server_error',
       ]),
     }),
@@ -104,6 +135,7 @@ export function createScripts() {
         const { script } = plan;
         if (!isOf(script, call) || (script.account ?? account) !== account) continue;
         if (!prompt.includes(script.promptIncludes ?? '')) continue;
+        if (Math.random() >= script.share) continue;
         plan.left -= 1;
         if (plan.left <= 0) planned = planned.filter((kept) => kept !== plan);
         return script;

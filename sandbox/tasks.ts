@@ -11,7 +11,12 @@ export type Fate =
   | { kind: 'succeed' }
   | { kind: 'succeed_at_once' }
   | { kind: 'fail'; loss: Loss }
-  | { kind: 'stall' }
+  /** For ever, or until so many looks have seen it or that moment has come: then it ends well after all. */
+  | { kind: 'stall'; looks?: number; endsAtMs?: number }
+  /** `shownLooks` looks see it done, `hiddenLooks` after them at work again; `null` is all of them. */
+  | { kind: 'go_back'; shownLooks: number; hiddenLooks: number | null }
+  /** Each look at the finished task is told of another file than the one before. */
+  | { kind: 'two_results' }
   /** `hiddenLooks` looks at the finished task see no address; `null` is all of them. */
   | { kind: 'succeed_without_url'; hiddenLooks: number | null };
 
@@ -27,6 +32,9 @@ export type Task = Wish & {
   prepared: Promise<void>;
   preparedAtMs?: number;
   clipPath?: string;
+  /** Another film, for a task whose file is not always the same. */
+  otherClipPath?: string;
+  showsOtherClip: boolean;
   /** When its time was over and its clip drawn. */
   doneAtMs?: number;
   /** In the address of its file; a fresh one after the old was expired. */
@@ -46,6 +54,8 @@ export type Known = { task: Task; standing: Standing };
 const LIFE_MS = 8_000;
 const QUEUED_SHARE = 0.15;
 const ALMOST_DONE = 99;
+const HALF_DONE = 50;
+const ANOTHER_TAKE = { prompt: 'Another take, for whoever asks again' };
 /** What a shared clip shows: every task of its shape has the same. */
 const SHARED = { operation: 'any operation', prompt: 'One kept clip for every prompt', upstreamModel: 'any model' };
 
@@ -63,7 +73,8 @@ type NewTask = { wish: Wish; account: string; id: string; fate: Fate };
 
 export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUseImages }: Deps) {
   const tasks = new Map<string, Task>();
-  const byToken = new Map<string, Task>();
+  /** What lies at an address: the film of that moment where a task has two results, else the one it shows now. */
+  const byToken = new Map<string, { task: Task; isOther?: boolean }>();
   const clock = createLifeClock(speed);
 
   return {
@@ -83,6 +94,7 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
         createdAtMs: Date.now(),
         bornAtLifeMs: clock.nowMs(),
         prepared: Promise.resolve(),
+        showsOtherClip: false,
         token: '',
       };
       tasks.set(id, task);
@@ -103,11 +115,21 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
         .map((task) => ({ task, standing: standing(task) })),
     remove(task: Task): void {
       tasks.delete(task.id);
-      byToken.delete(task.token);
+      for (const [token, at] of byToken) if (at.task === task) byToken.delete(token);
     },
-    findByToken: (account: string, token: string): Task | undefined => {
-      const task = byToken.get(token);
-      return task?.account === account ? task : undefined;
+    /** The file at an address of this account. */
+    findByToken(account: string, token: string): { task: Task; clipPath: string } | undefined {
+      const at = byToken.get(token);
+      if (at?.task.account !== account) return undefined;
+      const clipPath = clipOf(at.task, at.isOther);
+      return clipPath === undefined ? undefined : { task: at.task, clipPath };
+    },
+    clipOf,
+
+    /** From now on the task's file is another one, at the same address. */
+    async swapClip(task: Task): Promise<void> {
+      task.otherClipPath ??= await clips.clipFor({ ...task, ...ANOTHER_TAKE });
+      task.showsOtherClip = !task.showsOtherClip;
     },
     all: (): Task[] => [...tasks.values()],
 
@@ -119,14 +141,23 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
 
     standing,
 
-    /** Where a task stands, as a look shows it: an address may be kept back for some looks. */
-    lookedAt(task: Task): Standing {
+    /** Where a task stands, as a look shows it. What it sees may change what later looks see. */
+    lookedAt(task: Task, { showsAddress }: { showsAddress: boolean }): Standing {
       const shown = standing(task);
-      const { fate } = task;
-      if (shown.state === 'done' && fate.kind === 'succeed_without_url' && fate.hiddenLooks !== null) {
-        const hiddenLooks = fate.hiddenLooks - 1;
-        task.fate = hiddenLooks > 0 ? { kind: 'succeed_without_url', hiddenLooks } : { kind: 'succeed' };
+      const isDone = shown.state === 'done';
+      if (task.fate.kind === 'two_results' && isDone) {
+        task.showsOtherClip = !task.showsOtherClip;
+        renewToken(task);
       }
+      if (showsAddress || task.fate.kind !== 'succeed_without_url') task.fate = fateAfterLook(task.fate, { isDone });
+      return shown;
+    },
+
+    /** The same, for a call that wants the file. */
+    askedForFile(task: Task): Standing {
+      const shown = standing(task);
+      const isDone = shown.state === 'done';
+      if (task.fate.kind === 'succeed_without_url') task.fate = fateAfterLook(task.fate, { isDone });
       return shown;
     },
   };
@@ -135,6 +166,7 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
     try {
       if (shown.imageUrls && !(await canUseImages(shown.imageUrls))) task.fate = { kind: 'fail', loss: 'image' };
       task.clipPath = await clips.clipFor(shown);
+      if (task.fate.kind === 'two_results') task.otherClipPath = await clips.clipFor({ ...shown, ...ANOTHER_TAKE });
     } catch (error) {
       logger.error({ err: error, task: task.id }, 'a clip could not be drawn');
       task.fate = { kind: 'fail', loss: 'internal' };
@@ -152,12 +184,18 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
       return { state, progress, ...(canSay && { endsInMs: clock.realMs(LIFE_MS - livedMs) }) };
     }
     if (task.fate.kind === 'fail') return { state: 'failed', loss: task.fate.loss };
+    if (task.fate.kind === 'go_back' && task.fate.shownLooks === 0) return { state: 'processing', progress: HALF_DONE };
     if (task.fate.kind === 'succeed_without_url') return { state: 'done' };
     return { state: 'done', fileUrl: `${task.accountUrl}/files/${task.token}.mp4` };
   }
 
+  function clipOf(task: Task, isOther = task.showsOtherClip): string | undefined {
+    return isOther ? task.otherClipPath : task.clipPath;
+  }
+
   /** Notes the end of a task that has come to it. */
   function settle(task: Task): void {
+    if (task.fate.kind === 'stall' && Date.now() >= (task.fate.endsAtMs ?? Infinity)) task.fate = { kind: 'succeed' };
     if (task.doneAtMs !== undefined || task.fate.kind === 'stall' || task.preparedAtMs === undefined) return;
     const isDue = clock.isInstant() || task.fate.kind === 'succeed_at_once';
     const overForMs = clock.nowMs() - task.bornAtLifeMs - LIFE_MS;
@@ -168,7 +206,26 @@ export function createTasks({ clips, logger, speed, sharesClips, baseUrl, canUse
 
   function renewToken(task: Task): void {
     task.token = randomBytes(16).toString('hex');
-    byToken.set(task.token, task);
+    const isOther = task.fate.kind === 'two_results' ? task.showsOtherClip : undefined;
+    byToken.set(task.token, { task, isOther });
+  }
+}
+
+/** What later looks see, after one that saw the task done or not. */
+function fateAfterLook(fate: Fate, { isDone }: { isDone: boolean }): Fate {
+  switch (fate.kind) {
+    case 'stall':
+      if (fate.looks === undefined) return fate;
+      return fate.looks > 1 ? { ...fate, looks: fate.looks - 1 } : { kind: 'succeed' };
+    case 'go_back':
+      if (isDone) return { ...fate, shownLooks: fate.shownLooks - 1 };
+      if (fate.shownLooks > 0 || fate.hiddenLooks === null) return fate;
+      return fate.hiddenLooks > 1 ? { ...fate, hiddenLooks: fate.hiddenLooks - 1 } : { kind: 'succeed' };
+    case 'succeed_without_url':
+      if (!isDone || fate.hiddenLooks === null) return fate;
+      return fate.hiddenLooks > 1 ? { ...fate, hiddenLooks: fate.hiddenLooks - 1 } : { kind: 'succeed' };
+    default:
+      return fate;
   }
 }
 

@@ -260,7 +260,96 @@ describe.each(speeches)('a scripted fault at $name', ({ caller: callerAt, auth, 
     const { fileUrl } = await looked(expired.id);
     expect((await caller.download(expired.id, fileUrl)).status).toBe(200);
   });
+
+  it('ends a stalled task late, after so many looks or so much time', async () => {
+    const looks = await submitted(await planned({ call: 'submit', fault: 'stall', looks: 2 }));
+    const seen = [await looked(looks), await looked(looks)].map(({ status }) => status);
+    expect(seen).not.toContain(done);
+    await until(async () => (await looked(looks)).status === done, 20);
+    const time = await submitted(await planned({ call: 'submit', fault: 'stall', seconds: 0.3 }));
+    expect((await looked(time)).status).not.toBe(done);
+    await until(async () => (await looked(time)).status === done, 20);
+  });
+
+  it('takes back that a task is done, for as many looks as it says', async () => {
+    const id = await submitted(await planned({ call: 'submit', fault: 'goes_back', looks: 2 }));
+    await until(async () => (await looked(id)).status === done, 20);
+    const seen = [await looked(id), await looked(id), await looked(id)].map(({ status }) => status === done);
+    expect(seen).toEqual([false, false, true]);
+  });
+
+  it.each(['huge_body', 'gzip_bomb', 'deep_nesting', 'drip_headers', 'drip_body'])(
+    'answers a submit and a look with %s, and has made the task',
+    async (fault) => {
+      const prompt = await planned({ call: 'submit', fault });
+      const giveUp = new AbortController();
+      const answer = caller.submit(prompt).then(
+        (response) => firstBytes(response, giveUp.signal),
+        () => 'cut',
+      );
+      await until(async () => (await sandbox.control.counts({ promptIncludes: prompt })).accepted === 1, 20);
+      const id = await submitted(await planned({ call: 'look', fault }));
+      const look = caller.look(id).then(
+        (response) => firstBytes(response, giveUp.signal),
+        () => 'cut',
+      );
+      const isDrip = fault.startsWith('drip');
+      const read = Promise.all([answer, look]);
+      if (isDrip) expect(await hangs(read.then(() => new Response()))).toBe(true);
+      giveUp.abort();
+      if (!isDrip) expect(await read).toEqual(['read', 'read']);
+      expect((await caller.look(id)).status).toBe(200);
+    },
+  );
+
+  it('of a download has no end, is a picture, or goes on as another film', async () => {
+    const { download } = await finished(`a boat ${randomUUID()}`);
+    const whole = Buffer.from(await (await download()).arrayBuffer());
+    const withFault = async (fault: string) => finished(await planned({ call: 'download', fault }));
+
+    const huge = await (await withFault('huge')).download();
+    expect(huge.headers.get('content-length')).toBe(String(10 * 1024 ** 3));
+    expect((await headOf(huge, whole.length + 100)).subarray(0, whole.length).equals(whole)).toBe(true);
+    const endless = await (await withFault('endless')).download();
+    expect(endless.headers.get('content-length')).toBeNull();
+    expect((await headOf(endless, 4 * whole.length)).length).toBeGreaterThan(3 * whole.length);
+    const picture = await (await withFault('image')).download();
+    expect(picture.headers.get('content-type')).toBe('video/mp4');
+    expect(Buffer.from(await picture.arrayBuffer()).toString('latin1', 1, 4)).toBe('PNG');
+
+    const swapped = await withFault('swap');
+    await expect((await swapped.download()).arrayBuffer()).rejects.toThrow();
+    const other = Buffer.from(await (await swapped.download()).arrayBuffer());
+    expect(other.equals(whole)).toBe(false);
+    expect(other.toString('latin1', 4, 8)).toBe('ftyp');
+  });
+
+  it('tells of another file at each look, and both can be had', async () => {
+    const { id, download } = await finished(await planned({ call: 'submit', fault: 'two_results' }));
+    const first = Buffer.from(await (await download()).arrayBuffer());
+    const { fileUrl } = await looked(id);
+    const second = Buffer.from(await (await caller.download(id, fileUrl)).arrayBuffer());
+    expect(second.equals(first)).toBe(false);
+  });
 });
+
+/** Enough of a body to know that it comes. */
+async function headOf(response: Response, bytes: number): Promise<Buffer> {
+  const pieces: Uint8Array[] = [];
+  let length = 0;
+  for await (const piece of response.body ?? []) {
+    pieces.push(piece);
+    length += piece.length;
+    if (length >= bytes) break;
+  }
+  return Buffer.concat(pieces);
+}
+
+/** Reads a body whole, whatever becomes of it when it is unpacked. */
+async function firstBytes(response: Response, signal: AbortSignal): Promise<string> {
+  for await (const _ of response.body ?? []) if (signal.aborted) break;
+  return 'read';
+}
 
 it('of a list passes by', async () => {
   const sandbox = await startSandbox();

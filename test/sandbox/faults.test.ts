@@ -161,6 +161,13 @@ describe('a scripted fault', () => {
     expect(statuses).toEqual([500, 500, 200]);
   });
 
+  it('happens by chance to the share that it says', async () => {
+    const prompt = await planned({ call: 'submit', fault: 'server_error', times: null, share: 0.5 });
+    const statuses = new Set<number>();
+    for (let call = 1; call <= 40; call += 1) statuses.add((await submitOf(prompt)).status);
+    expect([...statuses].toSorted()).toEqual([200, 500]);
+  });
+
   it('happens for ever until it is cleared', async () => {
     const prompt = await planned({ call: 'submit', fault: 'server_error', times: null });
     for (let call = 1; call <= 3; call += 1) expect((await submitOf(prompt)).status).toBe(500);
