@@ -35,6 +35,10 @@ export async function startScriptedServer(script: Script) {
     port,
     requests,
     connectionCount: () => connections,
+    openConnections: () =>
+      new Promise<number>((resolve, reject) =>
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count))),
+      ),
     /** Resolves when the next request is complete. */
     nextRequest: () => new Promise<void>((resolve) => arrivals.push(resolve)),
     async close() {
