@@ -106,6 +106,16 @@ describe('a model near its end', () => {
     }
   });
 
+  it.each([
+    ['/v1/videos', { model: 'ending', prompt: 'a boat' }],
+    ['/api/v1/generateTask/ending', { input: { mode: 'text-to-video', prompt: 'a boat', duration: 10 } }],
+  ])('tells so in other dialects too: %s', async (path, body) => {
+    const response = await caller.post(path, body);
+    expect(response.status).toBe(200);
+    expect(response.headers.get('sunset')).toBe('Thu, 01 Jan 2099 00:00:00 GMT');
+    expect(response.headers.get('link')).toContain('rel="successor-version"');
+  });
+
   it('says nothing of the kind while it is active', async () => {
     const { headers } = await caller.post(quotes, { model: 'sora', prompt: 'a boat' });
     expect([headers.get('deprecation'), headers.get('sunset'), headers.get('link')]).toEqual([null, null, null]);

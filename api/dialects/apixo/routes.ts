@@ -5,9 +5,9 @@ import { bearer } from '../../middleware/authenticate.js';
 import { callerOf } from '../../middleware/caller.js';
 import type { Dialect, DialectDeps } from '../../middleware/dialect.js';
 import { allowOnly } from '../../middleware/errors.js';
-import { readIdempotencyKey } from '../../middleware/idempotency-key.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
+import { takeJob } from '../../middleware/take-job.js';
 import { createdAnswer, statusAnswer } from './answers.js';
 import { renderError } from './errors.js';
 import { statusQuerySchema, taskSchema } from './schemas.js';
@@ -25,12 +25,9 @@ export function createApixoDialect({ jobs, authenticate, limitRate, readJson }: 
 
   const generatePath = router.route('/api/v1/generateTask/:model');
   generatePath.post(writing, readJson, async (request: Request<OfModel>, response: Response) => {
-    const idempotencyKey = readIdempotencyKey(request);
     const wanted = translateTask(request.params.model, parseRequest(taskSchema, request.body));
-    const options = { caller: callerOf(request), dialect: 'apixo', route: 'POST /api/v1/generateTask/{model}' };
-    const { job, isReplay } = await jobs.accept(wanted, { ...options, idempotencyKey, wordFor });
-    if (isReplay) response.set('Idempotency-Replayed', 'true');
-    response.json(createdAnswer(job));
+    const place = { dialect: 'apixo', route: 'POST /api/v1/generateTask/{model}' };
+    response.json(createdAnswer(await takeJob(jobs, { request, response, wanted, wordFor, ...place })));
   });
   generatePath.all(allowOnly('POST'));
 

@@ -5,9 +5,9 @@ import { bearer } from '../../middleware/authenticate.js';
 import { callerOf } from '../../middleware/caller.js';
 import type { Dialect, DialectDeps } from '../../middleware/dialect.js';
 import { allowOnly } from '../../middleware/errors.js';
-import { readIdempotencyKey } from '../../middleware/idempotency-key.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
+import { takeJob } from '../../middleware/take-job.js';
 import { createdAnswer, videoAnswer } from './answers.js';
 import { renderError } from './errors.js';
 import { newVideoSchema } from './schemas.js';
@@ -26,12 +26,10 @@ export function createGlobalaiopcDialect({ jobs, authenticate, limitRate, readJs
 
   const videosPath = router.route(createPaths);
   videosPath.post(writing, readJson, async (request: Request, response: Response) => {
-    const idempotencyKey = readIdempotencyKey(request);
     const { request: wanted, wordFor } = translateRequest(parseRequest(newVideoSchema, request.body));
     // One name for both addresses: a request that is repeated at the other is the same request.
-    const options = { caller: callerOf(request), dialect: 'globalaiopc', route: 'POST /sora/videos' };
-    const { job, isReplay } = await jobs.accept(wanted, { ...options, idempotencyKey, wordFor });
-    if (isReplay) response.set('Idempotency-Replayed', 'true');
+    const place = { dialect: 'globalaiopc', route: 'POST /sora/videos' };
+    const job = await takeJob(jobs, { request, response, wanted, wordFor, ...place });
     response.json(createdAnswer(job));
   });
   videosPath.all(allowOnly('POST'));

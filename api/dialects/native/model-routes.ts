@@ -1,10 +1,10 @@
 import { type Request, type Response, Router } from 'express';
 import { ServiceError } from '../../../contract/errors.js';
-import type { JobApi } from '../../jobs.js';
 import { bearer } from '../../middleware/authenticate.js';
 import { callerOf } from '../../middleware/caller.js';
 import type { DialectDeps } from '../../middleware/dialect.js';
 import { allowOnly } from '../../middleware/errors.js';
+import { tellLifeOfModel } from '../../middleware/model-life.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { modelAnswer, quoteAnswer } from './model-answers.js';
@@ -50,17 +50,4 @@ export function createModelRoutes({ jobs, authenticate, limitRate, readJson }: D
   modelPath.all(allowOnly('GET'));
 
   return router;
-}
-
-/** RFC 9745 and RFC 8594: when the model was deprecated, when it ends, and which one comes after it. */
-export function tellLifeOfModel(response: Response, { jobs, name }: { jobs: JobApi; name: string }): void {
-  const model = jobs.models.get(name);
-  if (!model) return;
-  const { status, deprecatedAt, sunsetAt, replacement } = jobs.lifeOf(model);
-  if (status === 'active') return;
-  const pathOf = (of: string) => `${jobs.publicUrl}/api/v1/models/${encodeURIComponent(of)}`;
-  if (deprecatedAt) response.set('Deprecation', `@${Math.floor(deprecatedAt.getTime() / 1_000)}`);
-  if (sunsetAt) response.set('Sunset', sunsetAt.toUTCString());
-  response.append('Link', `<${pathOf(name)}>; rel="deprecation"; type="application/json"`);
-  if (replacement !== null) response.append('Link', `<${pathOf(replacement)}>; rel="successor-version"`);
 }

@@ -5,13 +5,13 @@ import { bearer } from '../../middleware/authenticate.js';
 import { callerOf } from '../../middleware/caller.js';
 import type { Dialect, DialectDeps } from '../../middleware/dialect.js';
 import { allowOnly } from '../../middleware/errors.js';
-import { readIdempotencyKey } from '../../middleware/idempotency-key.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { sendContent } from '../../middleware/send-content.js';
+import { takeJob } from '../../middleware/take-job.js';
 import { attemptAnswer, jobAnswer, liveAnswer, usageAnswer } from './answers.js';
 import { renderProblem } from './errors.js';
-import { createModelRoutes, tellLifeOfModel } from './model-routes.js';
+import { createModelRoutes } from './model-routes.js';
 import { contentSchema, inputLinkSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
 import { translateRequest } from './translate.js';
 
@@ -40,12 +40,9 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
 
   const jobsPath = router.route('/videos/jobs');
   jobsPath.post(writing, readJson, async (request: Request, response: Response) => {
-    const idempotencyKey = readIdempotencyKey(request);
     const { request: wanted, wordFor } = translateRequest(parseRequest(newJobSchema, request.body));
-    tellLifeOfModel(response, { jobs, name: wanted.model });
-    const options = { caller: callerOf(request), dialect: 'native', route: 'POST /api/v1/videos/jobs' };
-    const { job, isReplay } = await jobs.accept(wanted, { ...options, idempotencyKey, wordFor });
-    if (isReplay) response.set('Idempotency-Replayed', 'true');
+    const place = { dialect: 'native', route: 'POST /api/v1/videos/jobs' };
+    const job = await takeJob(jobs, { request, response, wanted, wordFor, ...place });
     const body = answer(job, request, { showsQueued: false });
     response.status(202).location(body.links.self).json(body);
   });

@@ -5,11 +5,11 @@ import { bearer } from '../../middleware/authenticate.js';
 import { callerOf } from '../../middleware/caller.js';
 import type { Dialect, DialectDeps } from '../../middleware/dialect.js';
 import { allowOnly, refuseUnknownPath } from '../../middleware/errors.js';
-import { readIdempotencyKey } from '../../middleware/idempotency-key.js';
 import { createMultipartBody } from '../../middleware/multipart-body.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { sendContent } from '../../middleware/send-content.js';
+import { takeJob } from '../../middleware/take-job.js';
 import { listAnswer, videoAnswer, videoIdOf } from './answers.js';
 import { renderError } from './errors.js';
 import {
@@ -103,14 +103,11 @@ export function createOpenaiDialect({ jobs, authenticate, limitRate, readJson, m
   type Accepting = { request: Request<unknown>; response: Response; asked: Asked; route: string };
 
   async function accept({ request, response, asked, route }: Accepting): Promise<void> {
-    const options = { caller: callerOf(request), dialect: 'openai', route, wordFor: asked.wordFor };
-    const idempotencyKey = readIdempotencyKey(request);
-    const { job, isReplay } = await jobs
-      .accept(asked.request, { ...options, idempotencyKey })
-      .catch((error: unknown) => {
-        throw inOwnWords(error, asked.request);
-      });
-    if (isReplay) response.set('Idempotency-Replayed', 'true');
+    const { request: wanted, wordFor } = asked;
+    const taking = { request, response, wanted, wordFor, dialect: 'openai', route };
+    const job = await takeJob(jobs, taking).catch((error: unknown) => {
+      throw inOwnWords(error, wanted);
+    });
     response.json(videoAnswer(job));
   }
 }

@@ -5,9 +5,9 @@ import type { Credential } from '../../middleware/authenticate.js';
 import { callerOf } from '../../middleware/caller.js';
 import type { Dialect, DialectDeps } from '../../middleware/dialect.js';
 import { allowOnly } from '../../middleware/errors.js';
-import { readIdempotencyKey } from '../../middleware/idempotency-key.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
+import { takeJob } from '../../middleware/take-job.js';
 import { acceptedAnswer, resultAnswer, statusAnswer } from './answers.js';
 import { renderError } from './errors.js';
 import { generateHeadersSchema, imageSchema, resultRequestSchema, textSchema } from './schemas.js';
@@ -32,14 +32,12 @@ export function createPixazoDialect({ jobs, authenticate, limitRate, readJson }:
   ]) {
     const generatePath = router.route(path);
     generatePath.post(writing, readJson, async (request: Request, response: Response) => {
-      const idempotencyKey = readIdempotencyKey(request);
       const { request: wanted, wordFor } = translateRequest(parseRequest(schema, request.body), {
         webhookUrl: readWebhookHeader(request),
         hasModel: (name) => jobs.models.has(name),
       });
-      const options = { caller: callerOf(request), dialect: 'pixazo', route: `POST ${path}` };
-      const { job, isReplay } = await jobs.accept(wanted, { ...options, idempotencyKey, wordFor });
-      if (isReplay) response.set('Idempotency-Replayed', 'true');
+      const place = { dialect: 'pixazo', route: `POST ${path}` };
+      const job = await takeJob(jobs, { request, response, wanted, wordFor, ...place });
       const answer = acceptedAnswer(job, jobs);
       response.status(202).location(answer.polling_url).json(answer);
     });
