@@ -26,6 +26,7 @@ import { createWorkspaces, type Scope } from '../../store/workspaces.js';
 import { cloneDatabase } from './database.js';
 import { checkAsDescribed } from './described.js';
 import { aPlan } from './plans.js';
+import { watchAnswers } from './watch-answers.js';
 
 type Options = {
   app?: Partial<AppDeps>;
@@ -118,7 +119,8 @@ export async function startApi({
     pingTemporal: async () => {},
     ...app,
   });
-  const server = await startServer(application, { host: '127.0.0.1', port: 0 });
+  const { listener, verdict } = watchAnswers(application);
+  const server = await startServer(listener, { host: '127.0.0.1', port: 0 });
 
   /** A workspace with credit, and a key of it. */
   async function addWorkspace({ micros = 100_000_000, scopes = ['jobs:read', 'jobs:write'] as Scope[] } = {}) {
@@ -177,6 +179,7 @@ export async function startApi({
       await temporal.connection.close();
       await drop();
       await rm(folder, { recursive: true });
+      await verdict();
     },
   };
 }

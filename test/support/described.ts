@@ -51,21 +51,17 @@ function templateOf(pathname: string): string | undefined {
   return found.find((template) => !template.includes('{')) ?? found[0];
 }
 
-function answerOf({
-  method,
-  template,
-  status,
-}: {
-  method: string;
-  template: string;
-  status: number;
-}): Described | undefined {
-  const item = at(`/paths/${escaped(template)}`) ?? {};
+type AnswerTo = { method: string; template: string; status: number };
+
+function answerOf({ method, template, status }: AnswerTo): Described | undefined {
+  const pointer = `/paths/${escaped(template)}`;
+  const item = at(pointer) ?? {};
   const known = [method.toLowerCase(), ...(method === 'HEAD' ? ['get'] : [])].find((name) => name in item);
-  // A method that is not taken is refused in the words of those that are.
-  const name = known ?? Object.keys(item)[0];
-  if (known === undefined && status !== 405) return undefined;
-  return resolve(`/paths/${escaped(template)}/${name}/responses/${known === undefined ? 400 : status}`);
+  if (known) return resolve(`${pointer}/${known}/responses/${status}`);
+  if (status !== 405) return undefined;
+  // A method that is not taken is refused in the words of those that are; where these refuse nothing, in our own.
+  const [other = 'get'] = Object.keys(item);
+  return resolve(`${pointer}/${other}/responses/400`) ?? resolve('/components/responses/Native-400');
 }
 
 function resolve(pointer: string): Described | undefined {
