@@ -1,8 +1,10 @@
+import { execFile } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
+import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createCanvas } from '@napi-rs/canvas';
 import { imageSize } from 'image-size';
@@ -238,4 +240,30 @@ describe('a model that its provider calls gone', () => {
     const response = await caller.post('/api/v1/videos/quote', wanted);
     return (await response.json()) as { providers: string[] };
   }
+});
+
+describe('the commands of docs/api.md', () => {
+  it('run as printed, one after the other', async () => {
+    const page = readFileSync('docs/api.md', 'utf8');
+    const blocks = [...page.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, commands = '']) => commands).slice(1);
+    // What a person does who reads on: waits for the end of the job whose file is fetched next.
+    const untilDone = 'until curl -sS "$REELAY_URL/api/v1/videos/jobs/$JOB" -H "Authorization: Bearer $REELAY_KEY"';
+    const waiting = `${untilDone} | grep -q succeeded; do sleep 0.1; done\n`;
+    const commands = blocks.map((block) => (block.includes('-o boat.mp4') ? waiting + block : block));
+
+    const { stdout } = await promisify(execFile)('bash', ['-euc', commands.join('\nprintf "\\036"\n')], {
+      cwd: folder,
+      env: { ...process.env, REELAY_URL: stack.apiUrl, REELAY_KEY: stack.apiKey },
+    });
+
+    const answers = stdout.split('\u001e');
+    expect(answers).toHaveLength(blocks.length);
+    for (const [index, answer] of answers.entries()) {
+      expect({ command: blocks[index], answer }).toEqual({
+        command: blocks[index],
+        answer: expect.not.stringMatching(/urn:reelay:error/),
+      });
+    }
+    expect((await media.probeVideo(join(folder, 'boat.mp4'))).durationSeconds).toBeGreaterThan(0);
+  });
 });
