@@ -44,6 +44,8 @@ const configSchema = z.object({
   /** Looks a second over all jobs; the interval between looks stretches to keep below it. */
   LOOKS_PER_SECOND: count(100),
   WORKER_CACHED_WORKFLOWS: count(1000),
+  /** A worker that is told to stop gives its downloads back after this, for another to begin again. */
+  WORKER_GRACE_MS: milliseconds(20_000),
   /** Who continues a running job when builds differ: any build (`off`), the current one, or the one that began it. */
   WORKER_VERSIONING: z.enum(['off', 'auto_upgrade', 'pinned']).default('off'),
   /** The workers of one service, of every build, have one name. */
@@ -62,6 +64,12 @@ const configSchema = z.object({
   JOB_DEADLINE_MS: milliseconds(60 * MINUTE_MS),
   RECONCILE_GRACE_MS: milliseconds(10 * MINUTE_MS),
   RECONCILE_BLIND_GRACE_MS: milliseconds(10_000),
+  /** How often the workflow of each open job is looked for, and tasks are looked at that their jobs have left. */
+  SWEEP_INTERVAL_MS: milliseconds(MINUTE_MS),
+  /** A task that its job has left is looked at after this, then ever later, at least so often, until the watch is over. */
+  LEFT_TASK_FIRST_LOOK_MS: milliseconds(MINUTE_MS),
+  LEFT_TASK_LONGEST_PAUSE_MS: milliseconds(60 * MINUTE_MS),
+  LEFT_TASK_WATCH_MS: milliseconds(24 * 60 * MINUTE_MS),
   RETRY_PAUSE_MS: milliseconds(1_000),
   LONGEST_RETRY_AFTER_MS: milliseconds(10_000),
   /** This many failures of a provider account within the window, and jobs are sent elsewhere for a while. */

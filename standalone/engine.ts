@@ -17,6 +17,8 @@ type Engine = {
   namespace?: string;
   /** How long closed workflows can be looked at. */
   retentionDays?: number;
+  /** More of the server's own settings, for tests. */
+  moreConfig?: Record<string, string | number | boolean>;
   /** Told of the process before it serves, so that it can be stopped whatever happens to us. */
   onSpawn?: (child: Child) => void;
 };
@@ -57,7 +59,8 @@ export async function startTemporal(engine: Engine): Promise<Child> {
   args.push(...(uiPort === undefined ? ['--headless'] : ['--ui-port', String(uiPort)]));
   if (databaseFile)
     args.push('--db-filename', databaseFile, ...pragmas.flatMap((pragma) => ['--sqlite-pragma', pragma]));
-  for (const [key, value] of Object.entries(dynamicConfig)) args.push('--dynamic-config-value', `${key}=${value}`);
+  for (const [key, value] of Object.entries({ ...dynamicConfig, ...engine.moreConfig }))
+    args.push('--dynamic-config-value', `${key}=${value}`);
 
   const child = await spawnLogged({ command: program, args, env: withoutClientSettings(process.env), logFile });
   engine.onSpawn?.(child);

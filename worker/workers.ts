@@ -15,15 +15,13 @@ type Parts = {
 
 const PROVIDER_CALLS_AT_ONCE = 100;
 const DOWNLOADS_AT_ONCE = 8;
-/** After this, activities that can be given back are: another worker downloads that file from its beginning. */
-const FINISH_WITHIN_MS = 20_000;
 
 /** One worker for the workflows and what settles them, one per provider account, and one for downloads. */
 export async function createWorkers({ connection, config, accounts, activities }: Parts): Promise<Worker[]> {
   const common = {
     connection,
     namespace: config.TEMPORAL_NAMESPACE,
-    shutdownGraceTime: FINISH_WITHIN_MS,
+    shutdownGraceTime: config.WORKER_GRACE_MS,
     shutdownForceTime: drainMs(config),
     ...versionOf(config),
     // A killed worker is noticed within the activities' heartbeat time-outs only if heartbeats are sent more often.
