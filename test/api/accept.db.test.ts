@@ -16,7 +16,10 @@ describe('POST /api/v1/videos/jobs', () => {
     const { post, workspaceId, keyId } = await api.addWorkspace();
     const woken = api.wakeCount();
 
-    const response = await post(path, aBody({ size: '1280x720', seed: '7', poll_interval_seconds: 2 }));
+    const response = await post(
+      path,
+      aBody({ size: '1280x720', seed: '7', poll_interval_seconds: 2, callback_url: 'https://example.com/hook' }),
+    );
     const job = await readJson(response);
 
     expect(response.status).toBe(202);
@@ -43,6 +46,7 @@ describe('POST /api/v1/videos/jobs', () => {
         sample_count: 1,
         seed: 7,
         poll_interval_seconds: 2,
+        callback_url: 'https://example.com/hook',
       },
       cost: { currency: 'USD', held: '0.800000', captured: null },
       attempts: 0,

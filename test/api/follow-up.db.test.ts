@@ -29,7 +29,7 @@ describe('an extension of a finished job', () => {
       video_operation: 'extend',
       provider: 'omixa',
       cost: { held: '0.400000' },
-      request: { duration_seconds: 4, size: '1280x720' },
+      request: { duration_seconds: 4, size: '1280x720', source_video: source },
     });
     const row = await api.database.queries
       .selectFrom('jobs')

@@ -83,6 +83,8 @@ const requestSchema = z
     wait_seconds: z.number().optional(),
     poll_interval_seconds: z.number().optional(),
     deadline_seconds: z.number().optional(),
+    source_video: idSchema.optional().meta({ description: 'The job that this one goes on from' }),
+    callback_url: addressSchema.optional(),
   })
   .meta({ description: 'What was asked for, with defaults filled in' });
 

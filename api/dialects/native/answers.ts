@@ -32,7 +32,7 @@ export function jobAnswer(job: Job, { showsQueued, publicUrl, temporalLink }: Jo
     created_at: job.createdAt,
     started_at: job.startedAt,
     finished_at: job.finishedAt,
-    request: requestAnswer(job.request),
+    request: requestAnswer(job),
     cost: {
       currency: 'USD',
       held: formatUsd(job.heldMicros),
@@ -66,7 +66,7 @@ function videoAnswer({ link, ...video }: Job['videos'][number]): JobAnswer['data
 }
 
 /** What was asked for, with defaults filled in. Fields that were not asked for are left out. */
-function requestAnswer(request: Job['request']): JobAnswer['request'] {
+function requestAnswer({ request, callbackUrl }: Job): JobAnswer['request'] {
   return {
     prompt: request.prompt,
     negative_prompt: request.negativePrompt,
@@ -81,6 +81,8 @@ function requestAnswer(request: Job['request']): JobAnswer['request'] {
     wait_seconds: request.waitSeconds,
     poll_interval_seconds: request.pollIntervalSeconds,
     deadline_seconds: request.deadlineSeconds,
+    source_video: request.inputs.sourceVideo?.jobId,
+    callback_url: callbackUrl ?? undefined,
   };
 }
 
