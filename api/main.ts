@@ -21,6 +21,7 @@ import { createLedger } from '../store/ledger.js';
 import { migrate } from '../store/migrate.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
+import { createSweepList } from '../store/sweep.js';
 import { createUsage } from '../store/usage.js';
 import { createWorkspaces } from '../store/workspaces.js';
 import { createApp } from './app.js';
@@ -50,10 +51,12 @@ const settlement = createSettlement(database);
 const workspaces = createWorkspaces(database);
 const dispatcher = createDispatcher({
   queue: createDispatchQueue(database),
+  sweepList: createSweepList(database),
   settlement,
   client: temporal,
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,
+  sweepIntervalMs: config.SWEEP_INTERVAL_MS,
 });
 
 const health = createProviderHealth(database, config);

@@ -2,19 +2,26 @@ import { setTimeout as pause } from 'node:timers/promises';
 import type { Client } from '@temporalio/client';
 import { crashPoint } from '../runtime/crash-points.js';
 import type { Logger } from '../runtime/logger.js';
+import { registerSearchAttributes } from '../runtime/temporal.js';
 import type { DispatchQueue, JobToStart } from '../store/dispatch-queue.js';
 import type { Settlement } from '../store/settlement.js';
+import type { SweepList } from '../store/sweep.js';
+import { createCalls, isRefused } from './calls.js';
 import { deliverCancel } from './cancel.js';
 import { startWorkflow } from './start.js';
+import { sweepLostWorkflows } from './sweep.js';
 import { createTokenBucket } from './token-bucket.js';
 
 type Deps = {
   queue: DispatchQueue;
+  sweepList: SweepList;
   settlement: Settlement;
   client: Client;
   logger: Logger;
   /** A burst of accepted jobs is started at this rate, so that it does not make running jobs late. */
   startsPerSecond: number;
+  /** How often each open job's workflow is looked for. */
+  sweepIntervalMs: number;
 };
 
 export type Dispatcher = {
@@ -26,24 +33,24 @@ export type Dispatcher = {
 
 const LOOK_EVERY_MS = 1_000;
 const BATCH = 50;
-/** One call to Temporal; well below the time that a claim lives. */
-const CALL_MS = 5_000;
 
 /**
- * Makes Temporal agree with the rows: starts jobs that have no workflow yet and delivers cancels. It is the only thing that does,
- * so accepting a job needs no Temporal, and what one process left undone another finds within a second.
+ * Makes Temporal agree with the rows: starts jobs that have no workflow yet, delivers cancels, and starts those again whose workflow
+ * was lost. It is the only thing that does, so accepting a job needs no Temporal, and what one process left undone another finds
+ * within a second.
  */
-export function createDispatcher({ queue, settlement, client, logger, startsPerSecond }: Deps): Dispatcher {
+export function createDispatcher(deps: Deps): Dispatcher {
+  const { queue, settlement, client, logger, startsPerSecond, sweepIntervalMs } = deps;
   const bucket = createTokenBucket(startsPerSecond);
   const stopping = new AbortController();
-  const calls = new Set<AbortController>();
+  const calls = createCalls(client);
   let isWoken = false;
   let interruptPause = () => {};
-  let running: Promise<void> = Promise.resolve();
+  let running: Promise<unknown> = Promise.resolve();
 
   return {
     start() {
-      running = run();
+      running = Promise.all([run(), sweepNowAndThen()]);
     },
     wake() {
       isWoken = true;
@@ -51,7 +58,7 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
     },
     async close() {
       stopping.abort();
-      for (const call of calls) call.abort();
+      calls.close();
       interruptPause();
       await running;
     },
@@ -89,11 +96,12 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
       'workflows could not be started; they are tried again',
     );
     await queue.release(unstarted);
+    await prepareTemporal(failure.reason);
     return false;
   }
 
   async function start(job: JobToStart): Promise<void> {
-    await soon(() => startWorkflow(client, job));
+    await calls.soon(() => startWorkflow(client, job));
     await crashPoint('S2', { jobId: job.id });
   }
 
@@ -101,7 +109,7 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
   async function deliverCancels(): Promise<void> {
     for (const { id, may_have_workflow: mayHaveWorkflow } of await queue.cancelRequests()) {
       try {
-        await soon(() => deliverCancel({ client, queue, settlement, jobId: id, mayHaveWorkflow }));
+        await calls.soon(() => deliverCancel({ client, queue, settlement, jobId: id, mayHaveWorkflow }));
       } catch (error) {
         logger.warn({ err: error, jobId: id }, 'a cancel could not be delivered; it is tried again');
         return;
@@ -109,17 +117,28 @@ export function createDispatcher({ queue, settlement, client, logger, startsPerS
     }
   }
 
-  /** The client would go on trying for minutes: a claim is given back long before it expires, and at once when we are told to stop. */
-  async function soon<Result>(work: () => Promise<Result>): Promise<Result> {
-    const { connection } = client;
-    // One for each call: the client never takes its listener off a signal.
-    const call = new AbortController();
-    calls.add(call);
-    try {
-      return await connection.withAbortSignal(call.signal, () => connection.withDeadline(Date.now() + CALL_MS, work));
-    } finally {
-      calls.delete(call);
+  async function sweepNowAndThen(): Promise<void> {
+    const { signal } = stopping;
+    const mayStart = async () => (await bucket.take(1, signal)) > 0;
+    while (!signal.aborted) {
+      await pause(sweepIntervalMs, undefined, { signal }).catch(() => {});
+      try {
+        if (!signal.aborted)
+          await sweepLostWorkflows({ ...deps, calls, intervalMs: sweepIntervalMs, mayStart }, signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        logger.warn({ err: error }, 'a sweep for lost workflows failed; it is tried again');
+        await prepareTemporal(error);
+      }
     }
+  }
+
+  /** A server that has lost its file knows none of our search attributes, and refuses every workflow until it does. */
+  async function prepareTemporal(failure: unknown): Promise<void> {
+    if (!isRefused(failure)) return;
+    await calls
+      .soon(() => registerSearchAttributes(client, logger))
+      .catch((error: unknown) => logger.warn({ err: error }, 'search attributes could not be registered'));
   }
 
   async function rest(ms: number): Promise<void> {

@@ -17,15 +17,29 @@ const keys = {
   operation: defineSearchAttributeKey(searchAttributeNames.operation, 'KEYWORD'),
 };
 
-/** Starts the workflow of a job under the job's own id, at most once however often it is called. */
-export async function startWorkflow(client: Client, job: JobToStart): Promise<void> {
+type StartOptions = {
+  /** There may have been a workflow under this id that ended before its job did. */
+  mayHaveRun?: boolean;
+};
+
+/**
+ * Starts the workflow of a job under the job's own id. There is never more than one at a time, and only `mayHaveRun` lets a second
+ * follow a first.
+ */
+export async function startWorkflow(
+  client: Client,
+  job: JobToStart,
+  { mayHaveRun = false }: StartOptions = {},
+): Promise<void> {
   const { id, workspace_id: workspaceId, model, operation, provider, duration_seconds: seconds, plan } = job;
   try {
     await client.workflow.start<typeof videoJob>('videoJob', {
       workflowId: id,
       taskQueue: workflowQueue,
       args: [{ jobId: id, workspaceId, ...plan }],
-      workflowIdReusePolicy: WorkflowIdReusePolicy.REJECT_DUPLICATE,
+      workflowIdReusePolicy: mayHaveRun
+        ? WorkflowIdReusePolicy.ALLOW_DUPLICATE
+        : WorkflowIdReusePolicy.REJECT_DUPLICATE,
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       workflowTaskTimeout: '5 seconds',
       priority: { fairnessKey: workspaceId },

@@ -1,12 +1,24 @@
 import { Client, Connection } from '@temporalio/client';
 import { searchAttributeNames } from '../contract/queues.js';
 import type { Logger } from './logger.js';
+import { createRetryInterceptor } from './temporal-retry.js';
 
 type TemporalAddress = { TEMPORAL_ADDRESS: string; TEMPORAL_NAMESPACE: string };
 
+/** A server that was away is found again within a second of its return; by default the pauses grow to minutes. */
+const LONGEST_RECONNECT_PAUSE_MS = 500;
+
 /** A client that connects at its first call, so that a process can start while Temporal is away. */
 export function createTemporalClient({ TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE }: TemporalAddress): Client {
-  return new Client({ connection: Connection.lazy({ address: TEMPORAL_ADDRESS }), namespace: TEMPORAL_NAMESPACE });
+  const connection = Connection.lazy({
+    address: TEMPORAL_ADDRESS,
+    channelArgs: {
+      'grpc.initial_reconnect_backoff_ms': LONGEST_RECONNECT_PAUSE_MS,
+      'grpc.max_reconnect_backoff_ms': LONGEST_RECONNECT_PAUSE_MS,
+    },
+    interceptors: [createRetryInterceptor()],
+  });
+  return new Client({ connection, namespace: TEMPORAL_NAMESPACE });
 }
 
 const INDEXED_VALUE_TYPE_KEYWORD = 2;

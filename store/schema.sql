@@ -73,7 +73,13 @@ create table attempts (
   constraint attempts_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'not_sent'::text, 'accepted'::text, 'refused'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'abandoned'::text])))
 );
 
-CREATE INDEX attempts_to_watch ON public.attempts USING btree (watched_at NULLS FIRST) WHERE ((state = 'abandoned'::text) AND (watch_ended_at IS NULL));
+CREATE INDEX attempts_of_task ON public.attempts USING btree (((task ->> 'id'::text)), account) WHERE (task IS NOT NULL);
+
+CREATE INDEX attempts_to_watch ON public.attempts USING btree (job_id) WHERE ((state = ANY (ARRAY['accepted'::text, 'abandoned'::text])) AND (watch_ended_at IS NULL));
+
+CREATE INDEX attempts_unanswered ON public.attempts USING btree (account, intended_at) WHERE (state = ANY (ARRAY['intended'::text, 'unknown'::text]));
+
+CREATE TRIGGER attempts_book_late_cost AFTER UPDATE OF charged ON public.attempts FOR EACH ROW WHEN (((new.charged = 'yes'::text) AND (old.charged <> 'yes'::text))) EXECUTE FUNCTION book_late_provider_cost();
 
 create table idempotency_keys (
   workspace_id text not null,
@@ -248,6 +254,20 @@ create table workspaces (
   constraint workspaces_requests_per_minute_check CHECK ((requests_per_minute > 0)),
   constraint workspaces_unknown_policy_check CHECK ((unknown_policy = ANY (ARRAY['fail'::text, 'failover'::text, 'hold'::text])))
 );
+
+CREATE OR REPLACE FUNCTION public.book_late_provider_cost()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform 1 from jobs where id = new.job_id for no key update;
+  if exists (select from settlements where job_id = new.job_id) then
+    perform ledger_post('provider_cost', ledger_account(null, 'provider_cost'), ledger_account(null, 'provider_payable'),
+      new.cost_micros, new.job_id, new.number);
+  end if;
+  return null;
+end
+$function$;
 
 CREATE OR REPLACE FUNCTION public.ledger_account(in_workspace_id text, in_kind text)
  RETURNS bigint

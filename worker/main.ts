@@ -21,11 +21,15 @@ import { createDispatchQueue } from '../store/dispatch-queue.js';
 import { migrate } from '../store/migrate.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
+import { createSweepList } from '../store/sweep.js';
+import { createWatchList } from '../store/watch-list.js';
 import { drainMs } from './drain.js';
 import { createHousekeeping } from './housekeeping.js';
 import { createPaceOfLooks } from './pace.js';
+import { createRepeated } from './repeat.js';
 import { temporalLogger } from './temporal-logger.js';
 import { transferLimits } from './transfer-limits.js';
+import { lookAtLeftTasks } from './watch.js';
 import { createWorkers } from './workers.js';
 
 /** Builds everything the activities need and runs the workers until the process is told to stop. */
@@ -60,6 +64,12 @@ const store = createDiskStore(config.ARTIFACTS_URL);
 const signer = createLinkSigner(config.LINK_SECRET);
 
 const artifacts = createArtifacts(database);
+const watchList = createWatchList(database);
+const times = {
+  firstPauseMs: config.LEFT_TASK_FIRST_LOOK_MS,
+  longestPauseMs: config.LEFT_TASK_LONGEST_PAUSE_MS,
+  watchMs: config.LEFT_TASK_WATCH_MS,
+};
 
 const activities = createActivities({
   attempts,
@@ -80,10 +90,12 @@ const activities = createActivities({
 const workers = await createWorkers({ connection, config, accounts: Object.keys(catalogue.accounts), activities });
 const dispatcher = createDispatcher({
   queue: createDispatchQueue(database),
+  sweepList: createSweepList(database),
   settlement,
   client,
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,
+  sweepIntervalMs: config.SWEEP_INTERVAL_MS,
 });
 
 const housekeeping = createHousekeeping({
@@ -91,6 +103,14 @@ const housekeeping = createHousekeeping({
   store,
   logger,
   temporaryFilesLiveMs: 2 * config.DOWNLOAD_TIMEOUT_MS,
+});
+
+const watch = createRepeated({
+  what: 'looking at tasks that were left',
+  everyMs: config.SWEEP_INTERVAL_MS,
+  logger,
+  work: (signal) =>
+    lookAtLeftTasks({ watchList, attempts, providers, logger, times, lookTimeoutMs: config.LOOK_TIMEOUT_MS }, signal),
 });
 
 let isClosing = false;
@@ -102,6 +122,7 @@ running.catch((error: unknown) => {
 });
 dispatcher.start();
 housekeeping.start();
+watch.start();
 const { WORKER_BUILD_ID: buildId, WORKER_VERSIONING: versioning } = config;
 logger.info({ accounts: Object.keys(catalogue.accounts), buildId, versioning }, 'worker is ready');
 process.send?.('ready');
@@ -109,7 +130,7 @@ process.send?.('ready');
 const close = async () => {
   isClosing = true;
   for (const worker of workers) worker.shutdown();
-  await Promise.all([running, dispatcher.close(), housekeeping.close()]);
+  await Promise.all([running, dispatcher.close(), housekeeping.close(), watch.close()]);
   await Promise.all([
     connection.close(),
     client.connection.close(),

@@ -6,6 +6,7 @@ import type { Database } from '../../store/database.js';
 import { createDispatchQueue } from '../../store/dispatch-queue.js';
 import { createJobs } from '../../store/jobs.js';
 import { createSettlement } from '../../store/settlement.js';
+import { createSweepList } from '../../store/sweep.js';
 import { aNewJob } from '../support/jobs.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { createTestNamespace } from '../support/temporal.js';
@@ -34,6 +35,8 @@ describe('the dispatcher', () => {
       client,
       logger: createLogger('test', 'silent'),
       startsPerSecond,
+      sweepList: createSweepList(database),
+      sweepIntervalMs: 60_000,
     });
   async function someJobs(count: number) {
     const owner = await aWorkspace(database, { credits: count });
@@ -90,7 +93,8 @@ describe('the dispatcher', () => {
     dispatcher.start();
     await until(allDispatched(ids));
     await dispatcher.close();
-    await Promise.all([lost.close(), away.connection.close()]);
+    await lost.close();
+    await away.connection.close();
   });
 
   it('ends a cancelled job that has no workflow, and tells the workflow of one that has', async () => {
