@@ -25,7 +25,7 @@ const roomRules = rooms.map((room) => ({
   severity: 'error',
   from: { path: `^${room}/`, pathNot: '/main\\.ts$' },
   to: {
-    path: `^(${rooms.join('|')}|test|bench)/`,
+    path: `^(${rooms.join('|')}|test|bench|faults)/`,
     pathNot: [room, ...allowed[room]].map((target) => (target.endsWith('$') ? `^${target}` : `^${target}/`)),
     ...(typesOnly[room] ? { dependencyTypesNot: ['type-only'] } : {}),
   },
@@ -35,7 +35,7 @@ const typeRules = Object.entries(typesOnly).map(([room, targets]) => ({
   severity: 'error',
   from: { path: `^${room}/`, pathNot: '/main\\.ts$' },
   to: {
-    path: `^(${rooms.join('|')}|test|bench)/`,
+    path: `^(${rooms.join('|')}|test|bench|faults)/`,
     pathNot: [room, ...allowed[room], ...targets].map((target) =>
       target.endsWith('$') ? `^${target}` : `^${target}/`,
     ),
@@ -82,8 +82,8 @@ module.exports = {
     {
       name: 'nothing-imports-tests',
       severity: 'error',
-      from: { pathNot: '^(test|bench)/' },
-      to: { path: '^(test|bench)/' },
+      from: { pathNot: '^(test|bench|faults)/' },
+      to: { path: '^(test|bench|faults)/' },
     },
     ...roomRules,
     ...typeRules,

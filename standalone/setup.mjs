@@ -1,6 +1,6 @@
 /**
  * Brings a clone to the point where it can run, then runs what was asked for, in this very process so that signals arrive:
- * `node standalone/setup.mjs <start|demo|test|admin|build|bench> [args…]`. Needs nothing but Node. Quick when nothing changed.
+ * `node standalone/setup.mjs <start|demo|test|admin|build|bench|faults> [args…]`. Needs nothing but Node. Quick when nothing changed.
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -158,6 +158,7 @@ const commands = {
   test: runTests,
   build: async () => {},
   bench: ([name = '', ...args]) => runBuilt(`bench/${name}.js`, args),
+  faults: (args) => runBuilt('faults/main.js', args),
 };
 
 checkNode();

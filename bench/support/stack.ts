@@ -10,16 +10,19 @@ export type Stack = StackFile & {
   home: string;
   /** The process that runs as `part` now: it changes when the supervisor starts it again. */
   pidOf(part: string): number;
-  stop(): Promise<void>;
+  /** Keeps the state when it is to be started again on it. */
+  stop(options?: { keepsState?: boolean }): Promise<void>;
 };
 
 const READY_WITHIN_MS = 60_000;
 const STOPPED_WITHIN_MS = 30_000;
 const LOOK_EVERY_MS = 50;
 
-/** A whole stack of its own, as `npm start` runs it, with its state in a folder that is removed at the end. */
-export async function startStack(settings: Record<string, string> = {}): Promise<Stack> {
-  const home = mkdtempSync(join(tmpdir(), 'reelay-stack-'));
+/** A whole stack of its own, as `npm start` runs it, with its state in a folder that is removed at the end. A `home` that exists is gone on with. */
+export async function startStack(
+  settings: Record<string, string> = {},
+  home = mkdtempSync(join(tmpdir(), 'reelay-stack-')),
+): Promise<Stack> {
   const main = join(findProjectRoot(), 'dist', 'standalone', 'main.js');
   const env = { ...process.env, NODE_OPTIONS: '', REELAY_HOME: home, ...settings };
   const supervisor = spawn(process.execPath, [main], { env, stdio: ['ignore', 'pipe', 'pipe'] });
@@ -53,13 +56,13 @@ export async function startStack(settings: Record<string, string> = {}): Promise
       if (!pid) throw new Error(`stack.json names no process for ${part}`);
       return pid;
     },
-    async stop() {
+    async stop({ keepsState = false } = {}) {
       supervisor.kill('SIGTERM');
       await Promise.race([
         exited,
         pause(STOPPED_WITHIN_MS, undefined, { ref: false }).then(() => supervisor.kill('SIGKILL')),
       ]);
-      rmSync(home, { recursive: true, force: true });
+      if (!keepsState) rmSync(home, { recursive: true, force: true });
     },
   };
 }

@@ -1,0 +1,86 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { z } from 'zod';
+import type { AcceptedJob } from './cell.js';
+
+const jobSchema = z.object({
+  id: z.string(),
+  status: z.string(),
+  provider: z.string(),
+  attempts: z.number(),
+  error: z.object({ code: z.string() }).nullable(),
+  provider_cancel: z.string().nullable(),
+});
+export type JobView = z.infer<typeof jobSchema>;
+
+const ANSWER_WITHIN_MS = 15_000;
+const TRY_AGAIN_MS = 100;
+const LOOK_AGAIN_MS = 50;
+const endedStates = new Set(['succeeded', 'failed', 'canceled']);
+
+export type Wanted = { prompt: string; idempotencyKey: string; more?: Record<string, unknown> };
+
+/** A careful caller: repeats what met a dead api, under the same key, until it has an answer. */
+export function createCaller(address: () => { apiUrl: string; apiKey: string }) {
+  const send = (method: string, path: string, init: { headers?: Record<string, string>; body?: string } = {}) => {
+    const { apiUrl, apiKey } = address();
+    return fetch(new URL(path, apiUrl), {
+      method,
+      ...init,
+      headers: { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json', ...init.headers },
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+    });
+  };
+
+  return {
+    send,
+
+    /** One request for a job, whatever comes of it. */
+    ask: ({ prompt, idempotencyKey, more }: Wanted) =>
+      send('POST', '/api/v1/videos/jobs', {
+        headers: { 'idempotency-key': idempotencyKey },
+        body: JSON.stringify({ ...aRequest, ...more, prompt }),
+      }),
+
+    async create(wanted: Wanted): Promise<AcceptedJob> {
+      const { prompt, idempotencyKey } = wanted;
+      for (;;) {
+        const response = await this.ask(wanted).catch(() => undefined);
+        if (response?.status === 202) return { id: jobSchema.parse(await response.json()).id, prompt, idempotencyKey };
+        if (response && response.status < 500 && response.status !== 409 && response.status !== 429) {
+          throw new Error(`a job was refused: ${response.status} ${await response.text()}`);
+        }
+        await pause(TRY_AGAIN_MS);
+      }
+    },
+
+    /** The job as it ended; undefined when it did not in time. */
+    async ended(id: string, withinMs: number): Promise<JobView | undefined> {
+      const giveUpAtMs = performance.now() + withinMs;
+      while (performance.now() < giveUpAtMs) {
+        const response = await send('GET', `/api/v1/videos/jobs/${id}`).catch(() => undefined);
+        if (response?.ok) {
+          const job = jobSchema.parse(await response.json());
+          if (endedStates.has(job.status)) return job;
+        }
+        await pause(LOOK_AGAIN_MS);
+      }
+      return undefined;
+    },
+
+    async cancel(id: string): Promise<void> {
+      await send('POST', `/api/v1/videos/jobs/${id}/cancel`);
+    },
+  };
+}
+
+export type Caller = ReturnType<typeof createCaller>;
+
+/** The cheapest job there is. */
+const aRequest = {
+  model: 'sora',
+  video_operation: 'text_to_video',
+  seconds: 1,
+  size: '1280x720',
+  wait_seconds: 0,
+  poll_interval_seconds: 1,
+};

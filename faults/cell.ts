@@ -1,0 +1,34 @@
+import type { Random } from './random.js';
+import type { World } from './world.js';
+
+/** One planned fault on one job, or on a load of jobs. */
+export type Episode = {
+  /** Tells its jobs apart from all others: a part of their prompts and of their idempotency keys. */
+  mark: string;
+  random: Random;
+};
+
+/** A job that was answered 202, as its caller knows it. */
+export type AcceptedJob = { id: string; idempotencyKey: string; prompt: string };
+
+export type EpisodeResult = {
+  /** Whether what was planned really happened. */
+  fired: boolean;
+  /** From the fault to the end of the last job that it met; null where there is nothing to recover from. */
+  recoveredMs: number | null;
+  jobs: AcceptedJob[];
+  /** What the cell itself finds wrong, beside the invariants. */
+  violations: string[];
+};
+
+/** One kind of fault. */
+export type Cell = {
+  name: string;
+  /** It touches more than its own jobs, so nothing else may run beside it. */
+  isAlone: boolean;
+  /** Episodes in one run, where each takes long. */
+  most?: number;
+  /** Why it cannot run here; undefined when it can. */
+  whyNot?(world: World): string | undefined;
+  run(world: World, episode: Episode): Promise<EpisodeResult>;
+};

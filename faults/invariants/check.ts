@@ -1,0 +1,76 @@
+import { WorkflowNotFoundError } from '@temporalio/client';
+import { checkLedger } from '../../store/ledger-check.js';
+import type { AcceptedJob } from '../cell.js';
+import { eventually } from '../patience.js';
+import type { World } from '../world.js';
+import { jobsOfPrompts, readFacts } from './facts.js';
+import { checkFiles } from './files.js';
+import { judgeJob } from './jobs.js';
+import { checkSecrets } from './secrets.js';
+import type { Violation } from './violation.js';
+
+const AWAY_FOR_MS = 60_000;
+const WORKFLOW_ENDS_WITHIN_MS = 20_000;
+
+/** Reads Postgres, Temporal and what the providers' stand-in saw, and says what does not hold of these jobs. */
+export async function checkJobs(world: World, jobs: readonly AcceptedJob[]): Promise<Violation[]> {
+  if (jobs.length === 0) return [];
+  const { database, sandbox } = world;
+  await eventually(() => database.ping().then(() => true), { withinMs: AWAY_FOR_MS });
+  const facts = await readFacts(
+    database,
+    jobs.map(({ id }) => id),
+  );
+  const twins = await jobsOfPrompts(
+    database,
+    jobs.map(({ prompt }) => prompt),
+  );
+  const found: Violation[] = [];
+  for (const accepted of jobs) {
+    const { id, prompt } = accepted;
+    const calls = await sandbox.ledger({ promptIncludes: prompt });
+    const workflowState = await stateOfWorkflow(world, id);
+    found.push(...judgeJob({ accepted, facts: facts.get(id), twins: twins.get(prompt) ?? [], calls, workflowState }));
+  }
+  return found;
+}
+
+/** What does not hold of the whole: the ledger, the files, the logs and histories. */
+export async function checkWhole(world: World, { filesGraceMs, aJobId }: { filesGraceMs: number; aJobId?: string }) {
+  const { database, artifactsDir, clipsDir, canaries } = world;
+  const money = await checkLedger(database);
+  const files = await checkFiles({ database, artifactsDir, clipsDir, graceMs: filesGraceMs });
+  const secrets = checkSecrets({ home: world.stack().home, canaries, jobId: aJobId });
+  const unbalanced = money.map(
+    ({ rule, jobId, attempt, account, expectedMicros, foundMicros }): Violation => ({
+      invariant: 'I3',
+      jobId,
+      what: `${rule}${account ? ` of ${account}` : ''}${attempt ? `, attempt ${attempt}` : ''}: ${foundMicros}, not ${expectedMicros}`,
+    }),
+  );
+  return [...unbalanced, ...files, ...secrets];
+}
+
+/** The end that the workflow gave; undefined where there is none. */
+async function stateOfWorkflow({ temporal }: World, jobId: string): Promise<string | undefined> {
+  const answer = await eventually(
+    async () => {
+      const handle = temporal.workflow.getHandle(jobId);
+      try {
+        const { status } = await handle.describe();
+        // It ends a moment after the row does.
+        if (status.name === 'RUNNING') return undefined;
+        return { state: status.name === 'COMPLETED' ? stateOf(await handle.result()) : status.name };
+      } catch (error) {
+        if (error instanceof WorkflowNotFoundError) return { state: undefined };
+        throw error;
+      }
+    },
+    { withinMs: WORKFLOW_ENDS_WITHIN_MS },
+  );
+  return answer ? answer.state : 'still running';
+}
+
+function stateOf(ending: unknown): string {
+  return typeof ending === 'object' && ending !== null && 'state' in ending ? String(ending.state) : 'no ending';
+}

@@ -1,0 +1,14 @@
+/** What must hold after every fault. */
+export const invariants = {
+  I1: 'a job that was answered 202 ends exactly once',
+  I2: 'at most one submission per attempt, and a further one only when the last is dead, refused or given up by policy',
+  I3: 'the money adds up, and captured is what was delivered',
+  I4: 'stored files have the bytes of the provider, and rows and files agree',
+  I5: 'row, events and workflow tell the same end, and nothing comes after it',
+  I7: 'one idempotency key is one job',
+  I9: 'no prompt, key or signed address is in a log or a history',
+} as const;
+export type Invariant = keyof typeof invariants;
+
+/** Something that does not hold, of one job or of the whole. */
+export type Violation = { invariant: Invariant; jobId: string | null; what: string };

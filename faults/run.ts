@@ -1,0 +1,129 @@
+import type { AcceptedJob, Cell, Episode, EpisodeResult } from './cell.js';
+import { checkJobs, checkWhole } from './invariants/check.js';
+import type { Violation } from './invariants/violation.js';
+import { createRandom, type Random } from './random.js';
+import type { World } from './world.js';
+
+export type CellReport = {
+  cell: string;
+  episodes: number;
+  fired: number;
+  violations: string[];
+  recoveredMs: number[];
+};
+export type RunReport = {
+  seed: number;
+  cells: CellReport[];
+  /** Cells that could not run here, and why. */
+  skipped: { cell: string; why: string }[];
+  /** What does not hold of the whole, at the end. */
+  violations: Violation[];
+};
+
+type Run = {
+  world: World;
+  cells: readonly Cell[];
+  seed: number;
+  /** Each cell has one at least. */
+  episodes: number;
+  say: (text: string) => void;
+  /** What is younger may belong to a step under way. */
+  filesGraceMs: number;
+};
+type Planned = { cell: Cell; episode: Episode };
+
+/** Episodes that touch only their own jobs run together. */
+const TOGETHER = 16;
+
+export async function runEpisodes({ world, cells, seed, episodes, say, filesGraceMs }: Run): Promise<RunReport> {
+  const random = createRandom(seed);
+  const skipped: RunReport['skipped'] = [];
+  const runnable = cells.filter((cell) => {
+    const why = cell.whyNot?.(world);
+    if (why) skipped.push({ cell: cell.name, why });
+    return !why;
+  });
+  const reports = new Map<string, CellReport>();
+  let aJobId: string | undefined;
+  let done = 0;
+
+  const planned = dealEpisodes({ cells: runnable, seed, episodes, random });
+  for (const batch of batchesOf(planned)) {
+    const results = await Promise.all(batch.map((each) => runOne(world, each)));
+    const jobs = results.flatMap((result) => result.jobs);
+    aJobId ??= jobs[0]?.id;
+    const violations = await checkJobs(world, jobs);
+    for (const [index, { cell }] of batch.entries()) {
+      const result = results[index];
+      if (result) note(reports, cell, result, violations);
+    }
+    done += batch.length;
+    const bad = results.flatMap((result) => result.violations).length + violations.length;
+    say(
+      `${done}/${planned.length} ${batch.map(({ cell }) => cell.name).join(' ')}${bad > 0 ? ` — ${bad} violations` : ''}`,
+    );
+  }
+  return { seed, cells: [...reports.values()], skipped, violations: await checkWhole(world, { filesGraceMs, aJobId }) };
+}
+
+/** Every cell once, in an order of chance, and again until there are enough. */
+function dealEpisodes({
+  cells,
+  seed,
+  episodes,
+  random,
+}: {
+  cells: Cell[];
+  seed: number;
+  episodes: number;
+  random: Random;
+}) {
+  const planned: Planned[] = [];
+  for (let round = 1; planned.length < episodes; round += 1) {
+    const open = cells.filter(({ most = Number.POSITIVE_INFINITY }) => round <= most);
+    if (open.length === 0) break;
+    for (const cell of random.shuffled(open)) {
+      if (round > 1 && planned.length >= episodes) break;
+      const number = planned.length + 1;
+      const mark = `${seed}-${number}-${cell.name.replaceAll(/\W+/g, '-')}`;
+      planned.push({ cell, episode: { mark, random: createRandom(seed * 100_003 + number) } });
+    }
+  }
+  return planned;
+}
+
+function batchesOf(planned: Planned[]): Planned[][] {
+  const alone = planned.filter(({ cell }) => cell.isAlone).map((each) => [each]);
+  const sociable = planned.filter(({ cell }) => !cell.isAlone);
+  const together: Planned[][] = [];
+  for (let from = 0; from < sociable.length; from += TOGETHER) together.push(sociable.slice(from, from + TOGETHER));
+  return [...together, ...alone];
+}
+
+async function runOne(world: World, { cell, episode }: Planned): Promise<EpisodeResult> {
+  try {
+    return await cell.run(world, episode);
+  } catch (error) {
+    const what = error instanceof Error ? error.message : String(error);
+    return { fired: false, recoveredMs: null, jobs: [], violations: [`the episode broke off: ${what}`] };
+  }
+}
+
+function note(reports: Map<string, CellReport>, { name }: Cell, result: EpisodeResult, found: Violation[]): void {
+  const report = reports.get(name) ?? { cell: name, episodes: 0, fired: 0, violations: [], recoveredMs: [] };
+  reports.set(name, report);
+  report.episodes += 1;
+  if (result.fired) report.fired += 1;
+  if (result.recoveredMs !== null) report.recoveredMs.push(result.recoveredMs);
+  const isOurs = (jobs: AcceptedJob[], jobId: string | null) => jobs.some(({ id }) => id === jobId);
+  const ofJobs = found.filter(({ jobId }) => isOurs(result.jobs, jobId));
+  report.violations.push(
+    ...result.violations,
+    ...ofJobs.map(({ invariant, jobId, what }) => `${invariant} ${jobId}: ${what}`),
+  );
+}
+
+/** Whether everything that was planned happened, and nothing went wrong. */
+export function isGood({ cells, violations }: RunReport): boolean {
+  return violations.length === 0 && cells.every((cell) => cell.fired === cell.episodes && cell.violations.length === 0);
+}

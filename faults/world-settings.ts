@@ -1,0 +1,44 @@
+const accounts = [
+  { prefix: 'OMIXA', path: 'omixa' },
+  { prefix: 'OMIXA_2', path: 'omixa-2' },
+  { prefix: 'APIXO', path: 'apixo' },
+  { prefix: 'PIXAZO', path: 'pixazo' },
+  { prefix: 'GLOBALAIOPC', path: 'globalaiopc' },
+  { prefix: 'OPENAI_COMPATIBLE', path: 'openai/v1' },
+];
+
+const LOOKS_MS = '300';
+
+type Addresses = { providersUrl: string; sandboxPort: number; providerKey: string };
+
+/** What the stack runs with: the real thing, in quicker time, with the providers outside of it and a key that must be seen nowhere. */
+export function worldSettings({ providersUrl, sandboxPort, providerKey }: Addresses): Record<string, string> {
+  const ofAccounts = accounts.flatMap(({ prefix, path }) => [
+    [`${prefix}_BASE_URL`, `${providersUrl}/${path}`],
+    [`${prefix}_API_KEY`, providerKey],
+    [`${prefix}_FIRST_LOOK_MS`, LOOKS_MS],
+    [`${prefix}_LOOK_INTERVAL_MS`, LOOKS_MS],
+  ]);
+  return {
+    ...Object.fromEntries(ofAccounts),
+    ALLOW_HTTP_PROVIDERS: 'true',
+    ALLOW_LOOPBACK_PORTS: String(sandboxPort),
+    STARTS_PER_SECOND: '200',
+    SUBMIT_TIMEOUT_MS: '3000',
+    LOOK_TIMEOUT_MS: '1500',
+    DOWNLOAD_TIMEOUT_MS: '8000',
+    // Longer than any recovery: a task must not be taken for stalled because we were away.
+    TASK_STALL_MS: '25000',
+    JOB_DEADLINE_MS: '240000',
+    RECONCILE_GRACE_MS: '6000',
+    RECONCILE_BLIND_GRACE_MS: '1000',
+    RETRY_PAUSE_MS: '100',
+    LONGEST_RETRY_AFTER_MS: '5000',
+    // A clip has a few hundred kilobytes; what has no end must be cut soon.
+    MAX_ARTIFACT_BYTES: String(16 * 1024 * 1024),
+    // Episodes share the accounts: what befalls one must not send another elsewhere.
+    BREAKER_OPEN_MS: '0',
+    BREAKER_STOPPED_MS: '0',
+    MODEL_RETIRED_MS: '0',
+  };
+}

@@ -1,0 +1,126 @@
+import { type ChildProcess, execFileSync, fork } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Client, Connection } from '@temporalio/client';
+import { type Stack, startStack } from '../bench/support/stack.js';
+import { findProjectRoot } from '../runtime/root.js';
+import { freePort } from '../standalone/ports.js';
+import { untilHealthy } from '../standalone/services.js';
+import { createDatabase, type Database } from '../store/database.js';
+import { type Caller, createCaller } from './caller.js';
+import { type CrashPlans, createCrashPlans } from './crash-plans.js';
+import { type Line, startLine } from './line.js';
+import { type SandboxControl, sandboxControl } from './sandbox-control.js';
+import { worldSettings } from './world-settings.js';
+
+/** The real stack, the providers' stand-in outside of it, and everything that a fault or a check needs to reach. */
+export type World = {
+  /** Changes when everything was killed and started again. */
+  stack(): Stack;
+  restart(): Promise<void>;
+  database: Database;
+  temporal: Client;
+  sandbox: SandboxControl;
+  /** Between the worker and the providers' stand-in. */
+  line: Line;
+  caller: Caller;
+  crashPlans: CrashPlans;
+  artifactsDir: string;
+  /** A file system of its own, so that it can be full. */
+  hasOwnDisk: boolean;
+  clipsDir: string;
+  /** What must be found nowhere: in no log and in no history. */
+  canaries: string[];
+  /** The prompt of a job, with a canary in it. */
+  promptOf(mark: string): string;
+  close(): Promise<void>;
+};
+
+const DISK_MEGABYTES = 192;
+
+export async function startWorld(): Promise<World> {
+  const folder = mkdtempSync(join(tmpdir(), 'reelay-faults-'));
+  const artifactsDir = join(folder, 'artifacts');
+  mkdirSync(artifactsDir);
+  const hasOwnDisk = mountDisk(artifactsDir);
+  const clipsDir = join(findProjectRoot(), '.reelay', 'clips');
+  const word = `canary-${randomBytes(8).toString('hex')}`;
+
+  const sandboxPort = await freePort();
+  const sandboxProcess = await startSandbox(sandboxPort, clipsDir);
+  const line = await startLine(sandboxPort, await freePort());
+  const crashFolder = join(folder, 'crash-points');
+  const settings = {
+    ...worldSettings({ providersUrl: line.url, sandboxPort, providerKey: `key-${word}` }),
+    ARTIFACTS_URL: pathToFileURL(artifactsDir).href,
+    REELAY_CRASH_POINTS: crashFolder,
+  };
+  let stack = await startStack(settings);
+  const database = createDatabase(stack.databaseUrl, { poolSize: 4 });
+  const connection = Connection.lazy({ address: stack.temporalAddress });
+
+  return {
+    stack: () => stack,
+    async restart() {
+      stack = await startStack(settings, stack.home);
+    },
+    database,
+    temporal: new Client({ connection, namespace: stack.namespace }),
+    sandbox: sandboxControl(`http://127.0.0.1:${sandboxPort}`),
+    line,
+    caller: createCaller(() => stack),
+    crashPlans: createCrashPlans(crashFolder),
+    artifactsDir,
+    hasOwnDisk,
+    clipsDir,
+    canaries: [word, stack.apiKey],
+    promptOf: (mark) => `A paper boat that nobody may read of, ${word} ${mark}`,
+    async close() {
+      await database.close();
+      await connection.close();
+      await stack.stop();
+      await line.close();
+      sandboxProcess.kill('SIGTERM');
+      if (hasOwnDisk) execFileSync('umount', ['--lazy', artifactsDir]);
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+async function startSandbox(port: number, clipsDir: string): Promise<ChildProcess> {
+  const main = join(findProjectRoot(), 'dist', 'sandbox', 'main.js');
+  const env = {
+    ...process.env,
+    NODE_OPTIONS: '',
+    SANDBOX_PORT: String(port),
+    SANDBOX_CLIPS_DIR: clipsDir,
+    SANDBOX_SHARED_CLIPS: 'true',
+    SANDBOX_SPEED: '20',
+    LOG_LEVEL: 'warn',
+  };
+  const child = fork(main, { env, stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+  await Promise.race([
+    once(child, 'message'),
+    once(child, 'exit').then(() => {
+      throw new Error('the sandbox did not start');
+    }),
+  ]);
+  await untilHealthy(new URL(`http://127.0.0.1:${port}/_sandbox/health`));
+  return child;
+}
+
+/** False where one may not mount. */
+function mountDisk(folder: string): boolean {
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', `size=${DISK_MEGABYTES}m`, 'reelay-faults', folder], {
+      stdio: 'ignore',
+    });
+    return true;
+  } catch {
+    return false;
+  }
+}
