@@ -7,7 +7,7 @@ import type { AttemptsTable } from './tables.js';
 
 /**
  * Moves an attempt on from the states given, and its job's phase with it, as one event. Nothing happens when the attempt has
- * moved on already; a job that has ended keeps its phase.
+ * moved on already; a job that has ended keeps its phase. The job's provider is in the end the one whose video it gets.
  */
 const recordStatement = {
   name: 'record_attempt',
@@ -17,9 +17,10 @@ const recordStatement = {
         answered_at = case when $11 then coalesce(answered_at, now()) end,
         finished_at = case when $3 in ('accepted', 'unknown') then null else coalesce(finished_at, now()) end
       where job_id = $1 and number = $2 and state = any($9) and ($5::jsonb is not null or state <> $3)
-      returning job_id
+      returning job_id, account
     ), job as (
-      update jobs set phase = $10, last_sequence = last_sequence + 1
+      update jobs set phase = $10, last_sequence = last_sequence + 1,
+        provider = case when $3 = 'succeeded' then attempt.account else jobs.provider end
       from attempt where jobs.id = attempt.job_id and jobs.state = 'running'
       returning jobs.id, jobs.last_sequence
     ), event as (

@@ -115,9 +115,8 @@ export function createLostAttempts(database: Database) {
     /** Keeps an answer that came late, unless its task was given to another attempt meanwhile. */
     async recordLateAcceptance({ task, ...ref }: AttemptRef & { task: ProviderTask }): Promise<boolean> {
       return database.transaction(async (run) => {
-        await run(lockStatement, [task.account]);
-        const owned = await run(ownedStatement, [task.account, [task.id]]);
-        return owned.length === 0 && write(run, ref, { kind: 'accepted', task });
+        await takeAccountLock(run, task.account);
+        return !(await isOwned(run, task)) && write(run, ref, { kind: 'accepted', task });
       });
     },
 
@@ -128,9 +127,20 @@ export function createLostAttempts(database: Database) {
   };
 }
 
+/** Until the transaction ends, nobody else gives a task of this account to an attempt. */
+export async function takeAccountLock(run: Runner, account: string): Promise<void> {
+  await run(lockStatement, [account]);
+}
+
+/** Whether a task belongs to an attempt. */
+export async function isOwned(run: Runner, { account, id }: Pick<ProviderTask, 'account' | 'id'>): Promise<boolean> {
+  const owned = await run(ownedStatement, [account, [id]]);
+  return owned.length > 0;
+}
+
 async function readFacts(run: Runner, { jobId, attempt }: AttemptRef, search: Search): Promise<ListFacts | undefined> {
   const { account, listedIds, othersWithinMs, listedAfterMs } = search;
-  await run(lockStatement, [account]);
+  await takeAccountLock(run, account);
   const [own] = await run<UnansweredAttempt>(ownStatement, [jobId, attempt]);
   if (!own) return undefined;
   const { intended_at: intendedAt, request } = own;

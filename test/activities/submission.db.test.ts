@@ -189,8 +189,10 @@ describe('reconcileSubmission', () => {
     await expect(runActivity(reconcileSubmission, deps, input(jobId, { graceMs: 0 }))).rejects.toMatchObject({
       type: 'NotReady',
     });
-    await deps.attempts.recordSubmission({ jobId, attempt: 1, submission: accepted });
-    expect(await runActivity(reconcileSubmission, deps, input(jobId))).toMatchObject({ kind: 'accepted', task });
+    const late = { ...task, id: 'task-late' };
+    const submission: Submission = { outcome: 'accepted', task: late };
+    await deps.attempts.recordSubmission({ jobId, attempt: 1, submission });
+    expect(await runActivity(reconcileSubmission, deps, input(jobId))).toMatchObject({ kind: 'accepted', task: late });
   });
 
   it('says that it stays unknown when the grace time is over and nobody can be asked', async () => {
@@ -206,13 +208,14 @@ describe('reconcileSubmission', () => {
 
   it('asks a provider that can be asked', async () => {
     const { jobId } = await aJob();
-    const { providers } = scriptedProvider({ reconcile: async () => ({ outcome: 'accepted', task }) });
+    const found = { ...task, id: 'task-found' };
+    const { providers } = scriptedProvider({ reconcile: async () => ({ outcome: 'accepted', task: found }) });
     const deps = activityDeps(database, { providers });
     await deps.attempts.intend({ jobId, attempt: 1, route });
     await deps.attempts.recordLost({ jobId, attempt: 1 });
     const outcome = await runActivity(reconcileSubmission, deps, input(jobId, { submitTimeoutMs: 0 }));
-    expect(outcome).toMatchObject({ kind: 'accepted', task });
-    expect(await deps.attempts.find({ jobId, attempt: 1 })).toMatchObject({ state: 'accepted', task });
+    expect(outcome).toMatchObject({ kind: 'accepted', task: found });
+    expect(await deps.attempts.find({ jobId, attempt: 1 })).toMatchObject({ state: 'accepted', task: found });
   });
 
   it('knows that nothing was sent where no run had begun, and keeps a late one from sending', async () => {
