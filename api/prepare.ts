@@ -85,7 +85,8 @@ export async function prepareJob(
       random: Math.random,
     },
   );
-  return { ...routed, model, request: routable, inputs, sourceVideo };
+  const plan = { ...routed.plan, unknownPolicy: caller.unknownPolicy };
+  return { ...routed, plan, model, request: routable, inputs, sourceVideo };
 }
 
 type Refuse = ReturnType<typeof refusals>;

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import type { UnknownPolicy } from '../contract/plan.js';
 import { newId } from '../runtime/ids.js';
 import type { Database } from './database.js';
 
@@ -12,7 +13,16 @@ export type Caller = {
   scopes: readonly Scope[];
   openJobLimit: number;
   requestsPerMinute: number;
+  /** What becomes of a job when nobody can say whether a provider took it. */
+  unknownPolicy: UnknownPolicy;
 };
+
+/** What an operator may set; what is left out stays. */
+export type WorkspaceSettings = { unknownPolicy?: UnknownPolicy; cancelCharge?: CancelCharge };
+
+/** What a cancel after the provider's acceptance charges. */
+export const cancelCharges = ['none', 'full'] as const;
+export type CancelCharge = (typeof cancelCharges)[number];
 
 export type Workspaces = ReturnType<typeof createWorkspaces>;
 
@@ -20,7 +30,7 @@ const SHOWN_PREFIX_CHARACTERS = 12;
 
 const authenticateStatement = {
   name: 'authenticate',
-  text: `select k.id, k.workspace_id, k.scopes, w.open_job_limit, w.requests_per_minute,
+  text: `select k.id, k.workspace_id, k.scopes, w.open_job_limit, w.requests_per_minute, w.unknown_policy,
       coalesce(k.last_used_at < now() - interval '1 minute', true) as is_use_stale
     from api_keys k join workspaces w on w.id = k.workspace_id
     where k.secret_sha256 = $1 and k.revoked_at is null and (k.expires_at is null or k.expires_at > now())`,
@@ -34,6 +44,7 @@ type AuthenticateRow = {
   scopes: Scope[];
   open_job_limit: number;
   requests_per_minute: number;
+  unknown_policy: UnknownPolicy;
   is_use_stale: boolean;
 };
 
@@ -59,6 +70,20 @@ export function createWorkspaces(database: Database) {
 
     list() {
       return queries.selectFrom('workspaces').selectAll().orderBy('created_at').execute();
+    },
+
+    /** For jobs that are accepted, and cancels that are settled, from now on. */
+    set(id: string, { unknownPolicy, cancelCharge }: WorkspaceSettings) {
+      const values = {
+        ...(unknownPolicy && { unknown_policy: unknownPolicy }),
+        ...(cancelCharge && { cancel_charge: cancelCharge }),
+      };
+      return queries
+        .updateTable('workspaces')
+        .set(values)
+        .where('id', '=', id)
+        .returning(['id', 'name', 'unknown_policy', 'cancel_charge'])
+        .executeTakeFirst();
     },
 
     /** The secret is in the answer only: what is stored is its SHA-256. */
@@ -108,6 +133,7 @@ export function createWorkspaces(database: Database) {
         scopes: row.scopes,
         openJobLimit: row.open_job_limit,
         requestsPerMinute: row.requests_per_minute,
+        unknownPolicy: row.unknown_policy,
       };
     },
   };

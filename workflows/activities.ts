@@ -4,7 +4,7 @@ import type { Activities } from '../activities/index.js';
 import type { Route, VideoJobInput } from '../contract/plan.js';
 import { mediaQueue, providerQueue, workflowQueue } from '../contract/queues.js';
 import type { ProviderCancel } from '../contract/states.js';
-import type { JobEnding, Live, Outcome } from './next-step.js';
+import type { JobEnding, Live, Outcome } from './job-state.js';
 
 const SECOND_MS = 1_000;
 const DAY_MS = 24 * 60 * 60 * SECOND_MS;
@@ -14,14 +14,22 @@ const RECORDING_MS = 15 * SECOND_MS;
 const LOOK_RECORDING_MS = 2 * SECOND_MS;
 /** A worker that dies is noticed after this long, where waiting for the whole exchange would be too long. */
 const HEARTBEAT_MS = 5 * SECOND_MS;
+/** A list has several pages. */
+const LOOKS_PER_LIST = 4;
+/** How long an operator has to decide, where the plan does not say. */
+const HOLD_MS = 7 * DAY_MS;
 const RETRY_FOR_EVER = { initialInterval: 200, backoffCoefficient: 2, maximumInterval: 10 * SECOND_MS };
 
 type SubmitStep = { route: Route; attempt: number; remainingMs: number; maySkip: boolean };
 
 /** The steps of one job as activities: on which queue each runs, for how long, and what Temporal's Web UI calls it. */
-export function createSteps({ jobId, workspaceId, timing }: VideoJobInput) {
+export function createSteps({ jobId, workspaceId, timing, unknownPolicy }: VideoJobInput) {
   const on = (options: ActivityOptions) =>
     proxyActivities<Activities>({ retry: RETRY_FOR_EVER, priority: { fairnessKey: workspaceId }, ...options });
+  const { submitTimeoutMs, lookTimeoutMs } = timing;
+  const listTimeoutMs = LOOKS_PER_LIST * lookTimeoutMs;
+  const lostAnswer = { jobId, submitTimeoutMs, timeoutMs: lookTimeoutMs, listTimeoutMs };
+  const graceOf = ({ canReconcile }: Route) => (canReconcile ? timing.reconcileGraceMs : timing.reconcileBlindGraceMs);
 
   return {
     submit({ route, attempt, remainingMs, maySkip }: SubmitStep): Promise<Outcome> {
@@ -36,16 +44,25 @@ export function createSteps({ jobId, workspaceId, timing }: VideoJobInput) {
     },
 
     reconcile({ route, attempt }: { route: Route; attempt: number }): Promise<Outcome> {
-      const graceMs = route.canReconcile ? timing.reconcileGraceMs : timing.reconcileBlindGraceMs;
       const { reconcileSubmission } = on({
         taskQueue: providerQueue(route.account),
         summary: `reconcile with ${route.account}, try ${attempt}`,
-        startToCloseTimeout: timing.lookTimeoutMs + LOOK_RECORDING_MS,
+        startToCloseTimeout: listTimeoutMs + LOOK_RECORDING_MS,
         // The activity itself ends the grace time; this is the net under a worker that is away.
         scheduleToCloseTimeout: DAY_MS,
       });
-      const { submitTimeoutMs, lookTimeoutMs } = timing;
-      return reconcileSubmission({ jobId, attempt, route, graceMs, submitTimeoutMs, timeoutMs: lookTimeoutMs });
+      return reconcileSubmission({ ...lostAnswer, attempt, route, graceMs: graceOf(route), unknownPolicy });
+    },
+
+    /** The same question for as long as an operator has the word. */
+    hold({ route, attempt }: { route: Route; attempt: number }): Promise<Outcome> {
+      const { reconcileSubmission } = on({
+        taskQueue: providerQueue(route.account),
+        summary: `wait for an operator, try ${attempt}`,
+        startToCloseTimeout: listTimeoutMs + LOOK_RECORDING_MS,
+        scheduleToCloseTimeout: timing.holdMs ?? HOLD_MS,
+      });
+      return reconcileSubmission({ ...lostAnswer, attempt, route, graceMs: graceOf(route), isHeld: true });
     },
 
     poll({ route, live, remainingMs }: { route: Route; live: Live; remainingMs: number }): Promise<Outcome> {
@@ -68,7 +85,7 @@ export function createSteps({ jobId, workspaceId, timing }: VideoJobInput) {
         scheduleToCloseTimeout: 2 * timing.downloadTimeoutMs,
         heartbeatTimeout: HEARTBEAT_MS,
       });
-      const { downloadTimeoutMs, lookTimeoutMs } = timing;
+      const { downloadTimeoutMs } = timing;
       return downloadResult({ jobId, ...live, timeoutMs: downloadTimeoutMs, lookTimeoutMs });
     },
 

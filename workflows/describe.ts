@@ -1,5 +1,5 @@
+import { attemptOf, type JobState, phaseOf, routeOf } from './job-state.js';
 import type { JobStateView } from './messages.js';
-import { attemptOf, type JobState, phaseOf, routeOf } from './next-step.js';
 
 type Facts = { state: JobState; story: readonly string[]; isCancelRequested: boolean };
 
@@ -20,6 +20,8 @@ export function describeJob({ state, story, isCancelRequested }: Facts): JobStat
 /** The job in Markdown, as Temporal's Web UI shows it. */
 export function storyOf(state: JobState, story: readonly string[]): string {
   const { step } = state;
+  // Here, because whoever reads it may be the one who is waited for.
+  const decision = step.kind === 'hold' ? ['', 'An operator decides: `npm run admin -- job resolve <job> …`'] : [];
   const now = step.kind === 'finish' ? `**${step.ending.state}**` : `**${phaseOf(step)}** at ${routeOf(state).account}`;
-  return [now, '', ...story.map((line) => `- ${line}`)].join('\n');
+  return [now, ...decision, '', ...story.map((line) => `- ${line}`)].join('\n');
 }

@@ -1,75 +1,15 @@
 import type { JobFailureCode } from '../contract/errors.js';
-import type { JobPlan, Route } from '../contract/plan.js';
-import type { ProviderTask } from '../contract/provider.js';
-import type { ProviderErrorClass } from '../contract/provider-errors.js';
-import type { JobPhase, ProviderCancel } from '../contract/states.js';
 import { failoverOf } from './failover.js';
-
-/** An accepted task that this job still owns. */
-export type Live = { attempt: number; task: ProviderTask };
-
-/** Why a task is left before its verdict. */
-export type LeavingReason = 'stalled' | 'cancel' | 'deadline';
-
-export type JobEnding = { state: 'succeeded' } | { state: 'failed'; errorCode: JobFailureCode } | { state: 'canceled' };
-
-/** What the workflow does next. It decides nothing itself. */
-export type Step =
-  | { kind: 'submit'; attempt: number; afterMs: number }
-  | { kind: 'reconcile'; attempt: number }
-  | { kind: 'wait'; live: Live; forMs: number }
-  | { kind: 'poll'; live: Live }
-  | { kind: 'download'; live: Live }
-  | { kind: 'cancelAtProvider'; live: Live; because: LeavingReason }
-  | { kind: 'lastLook'; live: Live; because: LeavingReason }
-  | { kind: 'finish'; ending: JobEnding };
-
-/**
- * What came of a step. `stopped`: the job was cancelled or had ended before its attempt was written down. `skipped`: this account is
- * left alone just now, and nothing was written down.
- */
-export type Outcome =
-  | { kind: 'accepted'; task: ProviderTask; lookAgainInMs?: number; isFinished?: boolean }
-  | { kind: 'not_sent' | 'refused'; errorClass: ProviderErrorClass; retryAfterMs?: number }
-  | { kind: 'unknown' | 'never_existed' | 'still_unknown' | 'stopped' | 'skipped' }
-  | { kind: 'waited' }
-  | { kind: 'succeeded' }
-  | { kind: 'failed'; errorClass: ProviderErrorClass; mayBeCharged: boolean }
-  | { kind: 'pending' | 'stalled' }
-  | { kind: 'stored' }
-  | { kind: 'result_lost' }
-  | { kind: 'left'; providerCancel: ProviderCancel }
-  | { kind: 'interrupted'; by: 'cancel' | 'deadline' };
-
-/** All that a decision depends on. Plain data, so that every decision can be put in a table. */
-export type JobState = {
-  plan: JobPlan;
-  step: Step;
-  routeIndex: number;
-  triesOnRoute: number;
-  /** What providers may have billed so far. */
-  spentMicros: number;
-  interruptedBy: 'cancel' | 'deadline' | null;
-  providerCancel: ProviderCancel | null;
-};
-
-export function startState(plan: JobPlan): JobState {
-  return {
-    plan,
-    step: { kind: 'submit', attempt: 1, afterMs: 0 },
-    routeIndex: 0,
-    triesOnRoute: 1,
-    spentMicros: 0,
-    interruptedBy: null,
-    providerCancel: null,
-  };
-}
-
-export function routeOf(state: JobState): Route {
-  const route = state.plan.routes[state.routeIndex];
-  if (!route) throw new Error(`the job has no route ${state.routeIndex}`);
-  return route;
-}
+import {
+  attemptOf,
+  type JobEnding,
+  type JobState,
+  type LeavingReason,
+  type Live,
+  type Outcome,
+  routeOf,
+  type Step,
+} from './job-state.js';
 
 /** The whole policy of a job: from where it is and what just happened to what it does next. Pure. */
 export function nextStep(state: JobState, outcome: Outcome): JobState {
@@ -78,6 +18,7 @@ export function nextStep(state: JobState, outcome: Outcome): JobState {
   switch (step.kind) {
     case 'submit':
     case 'reconcile':
+    case 'hold':
       return afterSubmission(state, step.attempt, outcome);
     case 'wait':
       return { ...state, step: { kind: 'poll', live: step.live } };
@@ -85,13 +26,16 @@ export function nextStep(state: JobState, outcome: Outcome): JobState {
       return afterVerdict(state, step.live, outcome);
     case 'download':
       if (outcome.kind === 'stored') return finish(state, { state: 'succeeded' });
-      return failover(state, { errorCode: 'result_unavailable', sameAccount: false, afterMs: 0 });
+      if (step.orElse) return finish(state, step.orElse);
+      return abandon(state, step.live, 'result_unavailable');
     case 'cancelAtProvider': {
       const providerCancel = outcome.kind === 'left' ? outcome.providerCancel : 'unsupported';
       return { ...state, providerCancel, step: { ...step, kind: 'lastLook' } };
     }
     case 'lastLook':
       return afterLastLook(state, step, outcome);
+    case 'revisit':
+      return afterRevisit(state, step, outcome);
     case 'finish':
       return state;
   }
@@ -100,7 +44,7 @@ export function nextStep(state: JobState, outcome: Outcome): JobState {
 function afterSubmission(state: JobState, attempt: number, outcome: Outcome): JobState {
   switch (outcome.kind) {
     case 'accepted': {
-      const spentMicros = state.step.kind === 'reconcile' ? state.spentMicros : spentWith(state);
+      const spentMicros = state.step.kind === 'submit' ? spentWith(state) : state.spentMicros;
       const live = { attempt, task: outcome.task };
       const accepted = { ...state, spentMicros };
       if (state.interruptedBy) return leave(accepted, live, state.interruptedBy);
@@ -112,8 +56,9 @@ function afterSubmission(state: JobState, attempt: number, outcome: Outcome): Jo
     case 'unknown':
       return { ...state, spentMicros: spentWith(state), step: { kind: 'reconcile', attempt } };
     case 'still_unknown':
-      if (state.interruptedBy === 'cancel') return finish(state, { state: 'canceled' });
-      return finish(state, { state: 'failed', errorCode: 'submission_unknown' });
+      return afterGrace(state, attempt);
+    case 'resolved':
+      return outcome.as === 'failover' ? leaveUnknown(state) : failAsUnknown(state);
     case 'never_existed': {
       const unspent = { ...state, spentMicros: state.spentMicros - routeOf(state).costMicros };
       return failover(unspent, { errorCode: 'provider_unavailable', sameAccount: true, afterMs: 0 });
@@ -129,6 +74,33 @@ function afterSubmission(state: JobState, attempt: number, outcome: Outcome): Jo
       // The row says that the job was cancelled or has ended: nothing was sent.
       return finish(state, { state: 'canceled' });
   }
+}
+
+/** The grace time, or the time for an operator, is over. */
+function afterGrace(state: JobState, attempt: number): JobState {
+  const policy = state.step.kind === 'hold' ? 'fail' : (state.plan.unknownPolicy ?? 'fail');
+  // Who cancelled does not wait for an operator; who is late does, because the deadline says nothing about the money.
+  if (state.interruptedBy === 'cancel') return failAsUnknown(state);
+  switch (policy) {
+    case 'fail':
+      return failAsUnknown(state);
+    case 'failover':
+      return leaveUnknown(state);
+    case 'hold':
+      return { ...state, step: { kind: 'hold', attempt } };
+  }
+}
+
+function failAsUnknown(state: JobState): JobState {
+  if (state.interruptedBy === 'cancel') return finish(state, { state: 'canceled' });
+  return finish(state, { state: 'failed', errorCode: 'submission_unknown' });
+}
+
+/** Goes on with the next route at the risk of one duplicate: what the lost attempt may cost stays counted, and a second is not risked. */
+function leaveUnknown(state: JobState): JobState {
+  if (state.hasLeftUnknown || state.interruptedBy) return failAsUnknown(state);
+  const left = { ...state, hasLeftUnknown: true };
+  return failover(left, { errorCode: 'submission_unknown', sameAccount: false, afterMs: 0 });
 }
 
 function afterVerdict(state: JobState, live: Live, outcome: Outcome): JobState {
@@ -151,10 +123,38 @@ function afterLastLook(state: JobState, step: Step & { kind: 'lastLook' }, outco
   const left = { ...state, providerCancel: null };
   if (step.because === 'deadline') return finish(left, { state: 'failed', errorCode: 'deadline_exceeded' });
   if (outcome.kind === 'failed') return afterVerdict(left, step.live, outcome);
-  return failover(left, { errorCode: 'deadline_exceeded', sameAccount: false, afterMs: 0 });
+  return abandon(left, step.live, 'deadline_exceeded');
 }
 
-/** A cancel or the job's deadline. A step that owns a task, or may own one, is never skipped. */
+/** Goes on without a task, and remembers it where the job does go on. */
+function abandon(state: JobState, live: Live, errorCode: JobFailureCode): JobState {
+  const next = failover(state, { errorCode, sameAccount: false, afterMs: 0 });
+  return next.step.kind === 'submit' ? { ...next, abandoned: [...state.abandoned, live] } : next;
+}
+
+/** Before a job fails it looks once more at what it left: a late success is paid for, so it is kept. Else the state as it is. */
+export function revisit(state: JobState): JobState {
+  const [live, ...abandoned] = state.abandoned;
+  const { step } = state;
+  if (step.kind !== 'finish' || step.ending.state !== 'failed' || !live) return state;
+  return { ...state, abandoned, step: { kind: 'revisit', live, orElse: step.ending } };
+}
+
+function afterRevisit(state: JobState, { live, orElse }: Step & { kind: 'revisit' }, outcome: Outcome): JobState {
+  if (state.interruptedBy === 'cancel') {
+    return finish(
+      { ...state, providerCancel: outcome.kind === 'succeeded' ? 'too_late' : null },
+      { state: 'canceled' },
+    );
+  }
+  if (outcome.kind === 'succeeded') return { ...state, step: { kind: 'download', live, orElse } };
+  return finish(state, orElse);
+}
+
+/**
+ * A cancel or the job's deadline. A step that owns a task, or may own one, is never skipped. A hold ends with a cancel and not with the
+ * deadline: its own time is long, and money waits for a word on it.
+ */
 function interrupt(state: JobState, by: 'cancel' | 'deadline'): JobState {
   // A cancel also stops the late success that is fetched after the deadline; nothing comes after a cancel.
   if (state.interruptedBy === 'cancel' || state.interruptedBy === by) return state;
@@ -163,6 +163,8 @@ function interrupt(state: JobState, by: 'cancel' | 'deadline'): JobState {
   switch (step.kind) {
     case 'submit':
       return end(interrupted, 'deadline_exceeded');
+    case 'hold':
+      return by === 'cancel' ? finish(interrupted, { state: 'canceled' }) : state;
     case 'wait':
     case 'poll':
     case 'download':
@@ -170,6 +172,7 @@ function interrupt(state: JobState, by: 'cancel' | 'deadline'): JobState {
     case 'reconcile':
     case 'cancelAtProvider':
     case 'lastLook':
+    case 'revisit':
     case 'finish':
       return interrupted;
   }
@@ -228,25 +231,4 @@ function finish(state: JobState, ending: JobEnding): JobState {
 
 function spentWith(state: JobState): number {
   return state.spentMicros + routeOf(state).costMicros;
-}
-
-/** The number of the attempt that a step belongs to; 0 for the end. */
-export function attemptOf(step: Step): number {
-  if ('attempt' in step) return step.attempt;
-  return 'live' in step ? step.live.attempt : 0;
-}
-
-/** What callers read while a step runs. */
-export function phaseOf(step: Step): JobPhase {
-  const phases = {
-    submit: 'submitting',
-    reconcile: 'reconciling',
-    wait: 'waiting',
-    poll: 'polling',
-    download: 'downloading',
-    cancelAtProvider: 'settling',
-    lastLook: 'settling',
-    finish: 'settling',
-  } as const satisfies Record<Step['kind'], JobPhase>;
-  return phases[step.kind];
 }

@@ -2,31 +2,32 @@ import {
   ActivityFailure,
   CancellationScope,
   isCancellation,
+  patched,
   setCurrentDetails,
   setHandler,
   sleep,
   upsertSearchAttributes,
 } from '@temporalio/workflow';
-import type { VideoJobInput } from '../contract/plan.js';
+import type { Route, VideoJobInput } from '../contract/plan.js';
 import { createSteps } from './activities.js';
 import { describeJob, storyOf } from './describe.js';
-import { jobState } from './messages.js';
 import {
   type JobEnding,
   type JobState,
-  maySkip,
-  nextStep,
+  type Live,
   type Outcome,
   phaseOf,
   routeOf,
   type Step,
   startState,
-} from './next-step.js';
+} from './job-state.js';
+import { jobState } from './messages.js';
+import { maySkip, nextStep, revisit } from './next-step.js';
 import { providerAttribute, statusAttribute } from './search-attributes.js';
 
 /** Carries one accepted job through submit, wait, poll and download, and settles it exactly once. */
 export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
-  const deadlineAtMs = Date.now() + input.timing.deadlineMs;
+  let deadlineAtMs = Date.now() + input.timing.deadlineMs;
   const activities = createSteps(input);
   const story: string[] = [];
   let isCancelRequested = false;
@@ -39,13 +40,13 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
 
   while (state.step.kind !== 'finish') {
     // Noticed between steps, too: a submit is never interrupted, because it may own a task that nobody knows of yet.
-    if (isCancelRequested) state = nextStep(state, { kind: 'interrupted', by: 'cancel' });
-    else if (Date.now() >= deadlineAtMs) state = nextStep(state, { kind: 'interrupted', by: 'deadline' });
+    if (isCancelRequested) state = after({ kind: 'interrupted', by: 'cancel' });
+    else if (Date.now() >= deadlineAtMs) state = after({ kind: 'interrupted', by: 'deadline' });
     if (state.step.kind === 'finish') break;
 
     setCurrentDetails(storyOf(state, story));
     const outcome = await outcomeOf(state.step);
-    const next = nextStep(state, outcome);
+    const next = after(outcome);
     tell(state, outcome, next);
     state = next;
   }
@@ -58,6 +59,13 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
   story.push(settled.state);
   setCurrentDetails(storyOf(state, story));
   return ending;
+
+  function after(outcome: Outcome): JobState {
+    const next = nextStep(state, outcome);
+    const again = revisit(next);
+    // The patch is asked for only where it makes a difference, so that other histories have no trace of it.
+    return again !== next && patched('revisit-abandoned') ? again : next;
+  }
 
   async function outcomeOf(step: Exclude<Step, { kind: 'finish' }>): Promise<Outcome> {
     try {
@@ -75,6 +83,10 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
     const remainingMs = Math.max(deadlineAtMs - Date.now(), 1);
     switch (step.kind) {
       case 'submit':
+        if (step.afterMs >= remainingMs && patched('deadline-ends-pause')) {
+          await sleep(remainingMs, { summary: 'the rest of the time, too short for another try' });
+          return { kind: 'interrupted', by: 'deadline' };
+        }
         if (step.afterMs > 0) await sleep(step.afterMs, { summary: `pause before try ${step.attempt}` });
         // An answer to a submit is worth money: it is waited for, also by a cancelled job.
         return CancellationScope.nonCancellable(() =>
@@ -82,13 +94,18 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
         );
       case 'reconcile':
         return CancellationScope.nonCancellable(() => activities.reconcile({ route, attempt: step.attempt }));
+      case 'hold': {
+        const heldAtMs = Date.now();
+        const outcome = await activities.hold({ route, attempt: step.attempt });
+        deadlineAtMs += Date.now() - heldAtMs;
+        return outcome;
+      }
       case 'wait':
         if (step.forMs > 0)
           await sleep(Math.min(step.forMs, remainingMs), { summary: `wait before the first look at ${route.account}` });
         return { kind: 'waited' };
       case 'poll':
-        // One activity for all looks: "not yet" is its own retry with its own delay, so waiting writes no history.
-        return activities.poll({ route, live: step.live, remainingMs });
+        return poll({ route, live: step.live, remainingMs });
       case 'download':
         return activities.download({ live: step.live });
       // Steps that clean up are not cancellable themselves.
@@ -98,18 +115,37 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
         return CancellationScope.nonCancellable(() =>
           activities.lastLook({ live: step.live, isStalled: step.because === 'stalled' }),
         );
+      case 'revisit':
+        return CancellationScope.nonCancellable(() => activities.lastLook({ live: step.live, isStalled: false }));
+    }
+  }
+
+  /** One activity for all looks: "not yet" is its own retry with its own delay, so waiting writes no history. */
+  async function poll(look: { route: Route; live: Live; remainingMs: number }): Promise<Outcome> {
+    try {
+      return await activities.poll(look);
+    } catch (error) {
+      const isGivenUp = error instanceof ActivityFailure && !isCancellation(error);
+      const isTooEarly = look.remainingMs <= input.timing.stallMs && Date.now() < deadlineAtMs;
+      if (!isGivenUp || !isTooEarly || !patched('poll-until-deadline')) throw error;
+      // Temporal gives up as soon as the next look would come after the end: the rest of the time is still the task's.
+      await sleep(deadlineAtMs - Date.now(), { summary: 'the rest of the time, too short for another look' });
+      return { kind: 'interrupted', by: 'deadline' };
     }
   }
 
   /** Keeps the story that operators read, and moves the search attribute when another provider takes over. */
-  function tell(before: JobState, outcome: Outcome, after: JobState): void {
+  function tell(before: JobState, outcome: Outcome, now: JobState): void {
     const { account } = routeOf(before);
     if (outcome.kind !== 'waited') {
       const why = 'errorClass' in outcome ? ` (${outcome.errorClass})` : '';
       story.push(`${account} · ${phaseOf(before.step)} → ${outcome.kind}${why}`);
     }
-    const next = routeOf(after).account;
+    const next = routeOf(now).account;
     if (next !== account) upsertSearchAttributes([{ key: providerAttribute, value: next }]);
+    const { step } = now;
+    const isBack = step.kind === 'download' && step.orElse !== undefined;
+    if (isBack) upsertSearchAttributes([{ key: providerAttribute, value: step.live.task.account }]);
   }
 }
 
@@ -120,6 +156,7 @@ function outcomeOfFailure(step: Exclude<Step, { kind: 'finish' }>, isPastDeadlin
       // Nobody can say whether it was sent: the attempt's row is read before anything else happens.
       return { kind: 'unknown' };
     case 'reconcile':
+    case 'hold':
       return { kind: 'still_unknown' };
     case 'wait':
       return { kind: 'waited' };
@@ -130,6 +167,7 @@ function outcomeOfFailure(step: Exclude<Step, { kind: 'finish' }>, isPastDeadlin
     case 'cancelAtProvider':
       return { kind: 'left', providerCancel: 'unsupported' };
     case 'lastLook':
+    case 'revisit':
       return { kind: 'pending' };
   }
 }

@@ -1,4 +1,4 @@
-import type { JobPlan, Route } from '../../contract/plan.js';
+import type { JobPlan, Route, UnknownPolicy } from '../../contract/plan.js';
 
 export function aRoute(changes: Partial<Route> = {}): Route {
   return {
@@ -13,10 +13,15 @@ export function aRoute(changes: Partial<Route> = {}): Route {
   };
 }
 
-type PlanChanges = { routes?: Route[]; timing?: Partial<JobPlan['timing']>; limits?: Partial<JobPlan['limits']> };
+type PlanChanges = {
+  routes?: Route[];
+  timing?: Partial<JobPlan['timing']>;
+  limits?: Partial<JobPlan['limits']>;
+  unknownPolicy?: UnknownPolicy;
+};
 
 /** Two routes, every duration in milliseconds. */
-export function aPlan({ routes, timing, limits }: PlanChanges = {}): JobPlan {
+export function aPlan({ routes, timing, limits, unknownPolicy }: PlanChanges = {}): JobPlan {
   return {
     routes: routes ?? [aRoute(), aRoute({ account: 'second', upstreamModel: 'model-2' })],
     timing: {
@@ -34,5 +39,6 @@ export function aPlan({ routes, timing, limits }: PlanChanges = {}): JobPlan {
       ...timing,
     },
     limits: { triesPerProvider: 2, triesPerJob: 4, spendMicros: 2_400_000, ...limits },
+    ...(unknownPolicy && { unknownPolicy }),
   };
 }

@@ -1,13 +1,10 @@
 import { describe, expect, it } from '@jest/globals';
-import { type JobState, maySkip, nextStep, type Outcome, routeOf, startState } from '../../workflows/next-step.js';
+import type { Outcome } from '../../workflows/job-state.js';
+import { maySkip } from '../../workflows/next-step.js';
 import { aPlan, aRoute } from '../support/plans.js';
+import { accepted, cancel, deadline, having, inWords, left } from './steps-in-words.js';
 
-const task = { account: 'first', upstreamModel: 'model-1', id: 'task-1' };
-const accepted: Outcome = { kind: 'accepted', task };
-const cancel: Outcome = { kind: 'interrupted', by: 'cancel' };
-const deadline: Outcome = { kind: 'interrupted', by: 'deadline' };
 const skipped: Outcome = { kind: 'skipped' };
-const left: Outcome = { kind: 'left', providerCancel: 'unsupported' };
 const refused = (
   errorClass: 'INPUT_INVALID' | 'CONTENT_REFUSED' | 'AUTH' | 'BALANCE' | 'MODEL_RETIRED' | 'RATE_LIMITED',
   retryAfterMs?: number,
@@ -21,22 +18,6 @@ const failed = (errorClass: 'PROVIDER_INTERNAL' | 'CONTENT_REFUSED', mayBeCharge
   errorClass,
   mayBeCharged,
 });
-
-function having(outcomes: Outcome[], plan = aPlan()): JobState {
-  return outcomes.reduce(nextStep, startState(plan));
-}
-
-/** `submit#2@second`: what the job does next, at which try, with whom. */
-function inWords(state: JobState): string {
-  const { step } = state;
-  if (step.kind === 'finish') {
-    const { ending } = step;
-    return ending.state === 'failed' ? `failed: ${ending.errorCode}` : ending.state;
-  }
-  const attempt = 'attempt' in step ? step.attempt : step.live.attempt;
-  const because = 'because' in step ? ` because ${step.because}` : '';
-  return `${step.kind}#${attempt}@${routeOf(state).account}${because}`;
-}
 
 describe('nextStep', () => {
   it.each<[string, Outcome[], string]>([
