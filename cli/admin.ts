@@ -1,10 +1,12 @@
 import type { Client } from '@temporalio/client';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatUsd, type Micros, parseUsd } from '../contract/money.js';
+import { type UnknownPolicy, unknownPolicies } from '../contract/plan.js';
 import { type Database, violates } from '../store/database.js';
 import { createLedger } from '../store/ledger.js';
 import { createUsage } from '../store/usage.js';
-import { createWorkspaces, type Scope, scopes } from '../store/workspaces.js';
+import { type CancelCharge, cancelCharges, createWorkspaces, type Scope, scopes } from '../store/workspaces.js';
+import { addJobVerbs } from './job.js';
 import { addProviderVerbs } from './provider.js';
 import { addReleaseVerbs } from './release.js';
 import { table } from './table.js';
@@ -56,6 +58,23 @@ export function createAdmin({ openDatabase, write, ...workers }: AdminDeps): Com
           rows.map((row) => [row.id, row.name, row.created_at]),
         ),
       );
+    });
+
+  workspace
+    .command('set <workspace>')
+    .description('how a workspace is treated, from now on')
+    .addOption(
+      new Option('--unknown-policy <policy>', 'a job of which nobody can say whether a provider took it').choices(
+        unknownPolicies,
+      ),
+    )
+    .addOption(new Option('--cancel-charge <charge>', 'a cancel after acceptance').choices(cancelCharges))
+    .action(async (nameOrId: string, settings: { unknownPolicy?: UnknownPolicy; cancelCharge?: CancelCharge }) => {
+      if (Object.keys(settings).length === 0) throw new Error('Say what to set: --unknown-policy or --cancel-charge.');
+      const workspaces = createWorkspaces(openDatabase());
+      const { id } = await found(workspaces, nameOrId);
+      const now = await workspaces.set(id, settings);
+      show(now, () => `unknown policy: ${now?.unknown_policy}\ncancel charge:  ${now?.cancel_charge}`);
     });
 
   const key = program.command('key').description('what callers prove themselves with');
@@ -152,6 +171,7 @@ export function createAdmin({ openDatabase, write, ...workers }: AdminDeps): Com
         return table(titles, lines);
       });
     });
+  addJobVerbs(program, { openDatabase, show });
   addProviderVerbs(program, { openDatabase, show });
   addReleaseVerbs(program, { ...workers, show });
   return program;
