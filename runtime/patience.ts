@@ -16,3 +16,19 @@ export async function untilReachable<Result>({ what, logger, work }: Attempted<R
     }
   }
 }
+
+type Limited<Result> = { what: string; limitMs: number; work: () => Promise<Result> };
+
+/** Gives up on work that takes too long: for the end of a process, where it may wait for a part that no longer answers. */
+export async function atMost<Result>({ what, limitMs, work }: Limited<Result>): Promise<Result> {
+  const done = new AbortController();
+  const late = pause(limitMs, undefined, { signal: done.signal }).then(() => {
+    throw new Error(`${what} took longer than ${limitMs} ms`);
+  });
+  late.catch(() => {}); // nobody waits for it once the work is done
+  try {
+    return await Promise.race([work(), late]);
+  } finally {
+    done.abort();
+  }
+}

@@ -1,22 +1,19 @@
 import type { Logger } from './logger.js';
+import { atMost } from './patience.js';
 
-const WITHIN_MS = 30_000;
+const LIMIT_MS = 30_000;
 
 /**
  * Runs `close` once, on SIGTERM, on Ctrl-C, or when the supervisor that started this process dies (its IPC channel closes),
- * and then ends the process. What does not close in time, because it waits for a part that is away, is left.
+ * and then ends the process. What does not close within `limitMs`, because it waits for a part that is away, is left.
  */
-export function closeOnSignal(logger: Logger, close: () => Promise<void>, { withinMs = WITHIN_MS } = {}): void {
+export function closeOnSignal(logger: Logger, close: () => Promise<void>, { limitMs = LIMIT_MS } = {}): void {
   let closing = false;
   const stop = (reason: string) => {
     if (closing) return;
     closing = true;
     logger.info({ reason }, 'stopping');
-    setTimeout(() => {
-      logger.error({ withinMs }, 'stopping took too long');
-      process.exit(1);
-    }, withinMs);
-    close().then(
+    atMost({ what: 'stopping', limitMs, work: close }).then(
       () => process.exit(0),
       (error: unknown) => {
         logger.error({ err: error }, 'stopping failed');

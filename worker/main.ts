@@ -10,7 +10,7 @@ import { readCatalogue } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
 import { armCrashPoints } from '../runtime/crash-points.js';
 import { createLogger } from '../runtime/logger.js';
-import { untilReachable } from '../runtime/patience.js';
+import { atMost, untilReachable } from '../runtime/patience.js';
 import { settingOf } from '../runtime/setting.js';
 import { closeOnSignal } from '../runtime/shutdown.js';
 import { createTemporalClient, registerSearchAttributes } from '../runtime/temporal.js';
@@ -19,6 +19,7 @@ import { createAttempts } from '../store/attempts.js';
 import { createDatabase } from '../store/database.js';
 import { createDispatchQueue } from '../store/dispatch-queue.js';
 import { migrate } from '../store/migrate.js';
+import { createOrphans } from '../store/orphans.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
 import { createSweepList } from '../store/sweep.js';
@@ -26,10 +27,10 @@ import { createWatchList } from '../store/watch-list.js';
 import { drainMs } from './drain.js';
 import { createHousekeeping } from './housekeeping.js';
 import { createPaceOfLooks } from './pace.js';
-import { createRepeated } from './repeat.js';
+import { createProviderCosts } from './provider-costs.js';
+import { createSweeps } from './sweeps.js';
 import { temporalLogger } from './temporal-logger.js';
 import { transferLimits } from './transfer-limits.js';
-import { lookAtLeftTasks } from './watch.js';
 import { createWorkers } from './workers.js';
 
 /** Builds everything the activities need and runs the workers until the process is told to stop. */
@@ -65,11 +66,6 @@ const signer = createLinkSigner(config.LINK_SECRET);
 
 const artifacts = createArtifacts(database);
 const watchList = createWatchList(database);
-const times = {
-  firstPauseMs: config.LEFT_TASK_FIRST_LOOK_MS,
-  longestPauseMs: config.LEFT_TASK_LONGEST_PAUSE_MS,
-  watchMs: config.LEFT_TASK_WATCH_MS,
-};
 
 const activities = createActivities({
   attempts,
@@ -77,6 +73,8 @@ const activities = createActivities({
   settlement,
   providers,
   health: createProviderHealth(database, config),
+  orphans: createOrphans(database),
+  costMicrosPerSecond: createProviderCosts(catalogue),
   store,
   fetchGuarded,
   media,
@@ -87,7 +85,8 @@ const activities = createActivities({
     : undefined,
   limits: { transfer: transferLimits(config.MAX_ARTIFACT_BYTES), retentionDays: config.ARTIFACT_RETENTION_DAYS },
 });
-const workers = await createWorkers({ connection, config, accounts: Object.keys(catalogue.accounts), activities });
+const accounts = Object.keys(catalogue.accounts);
+const workers = await createWorkers({ connection, config, accounts, activities });
 const dispatcher = createDispatcher({
   queue: createDispatchQueue(database),
   sweepList: createSweepList(database),
@@ -105,13 +104,7 @@ const housekeeping = createHousekeeping({
   temporaryFilesLiveMs: 2 * config.DOWNLOAD_TIMEOUT_MS,
 });
 
-const watch = createRepeated({
-  what: 'looking at tasks that were left',
-  everyMs: config.SWEEP_INTERVAL_MS,
-  logger,
-  work: (signal) =>
-    lookAtLeftTasks({ watchList, attempts, providers, logger, times, lookTimeoutMs: config.LOOK_TIMEOUT_MS }, signal),
-});
+const sweeps = createSweeps({ config, accounts, client, attempts, watchList, providers, logger });
 
 let isClosing = false;
 const running = Promise.all(workers.map((worker) => worker.run()));
@@ -122,22 +115,24 @@ running.catch((error: unknown) => {
 });
 dispatcher.start();
 housekeeping.start();
-watch.start();
+sweeps.start();
 const { WORKER_BUILD_ID: buildId, WORKER_VERSIONING: versioning } = config;
-logger.info({ accounts: Object.keys(catalogue.accounts), buildId, versioning }, 'worker is ready');
+logger.info({ accounts, buildId, versioning }, 'worker is ready');
 process.send?.('ready');
 
-const close = async () => {
+async function drain(): Promise<void> {
   isClosing = true;
   for (const worker of workers) worker.shutdown();
-  await Promise.all([running, dispatcher.close(), housekeeping.close(), watch.close()]);
-  await Promise.all([
-    connection.close(),
-    client.connection.close(),
-    providers.close(),
-    fetchGuarded.close(),
-    media.close(),
-  ]);
+  const idle = Promise.all([dispatcher.close(), housekeeping.close(), sweeps.close()]);
+  idle.catch(() => {}); // waited for below, when the activities have ended
+  await running;
+  await atMost({ what: 'closing', limitMs: CLOSING_MS, work: () => idle.then(close) });
+}
+
+async function close(): Promise<void> {
+  const open = [connection, client.connection, providers, fetchGuarded, media];
+  await Promise.all(open.map((part) => part.close()));
   await database.close();
-};
-closeOnSignal(logger, close, { withinMs: drainMs(config) + CLOSING_MS });
+}
+
+closeOnSignal(logger, drain, { limitMs: drainMs(config) + 2 * CLOSING_MS });

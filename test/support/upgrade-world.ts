@@ -12,35 +12,27 @@ import { createTestNamespace } from './temporal.js';
 import { until } from './until.js';
 import { finishedBy, makeSecondBuild, startWorkerProcess, type WorkerProcess } from './worker-builds.js';
 
-type Settings = {
-  /** Of every worker. */
-  environment?: NodeJS.ProcessEnv;
-  /** Where workers find the provider, if not at the sandbox itself. */
-  providerUrl?: (sandboxUrl: string) => string;
-};
+const catalogueAt = (providerUrl: string) => ({
+  accounts: { omixa: { adapter: 'omixa', baseUrl: `${providerUrl}/omixa`, credential: 'OMIXA_API_KEY' } },
+  models: {
+    sora: {
+      priceMicrosPerSecond: 100_000,
+      minimumHoldMicros: 10_000,
+      defaultSeconds: 8,
+      routes: [{ account: 'omixa', upstreamModel: 'sora', costMicrosPerSecond: 100_000 }],
+    },
+  },
+});
 
-/** The api, the sandbox, a Temporal namespace and a database; the workers are processes that the test starts and stops. */
-export async function startUpgradeWorld({ environment = {}, providerUrl = (url) => url }: Settings = {}) {
+/** The api, the sandbox, a Temporal namespace and a database; the workers, with these settings, are processes that the test starts and stops. */
+export async function startUpgradeWorld({ environment = {} }: { environment?: NodeJS.ProcessEnv } = {}) {
   const sandbox = await startSandbox();
-  const catalogue = {
-    accounts: {
-      omixa: { adapter: 'omixa', baseUrl: `${providerUrl(sandbox.url)}/omixa`, credential: 'OMIXA_API_KEY' },
-    },
-    models: {
-      sora: {
-        priceMicrosPerSecond: 100_000,
-        minimumHoldMicros: 10_000,
-        defaultSeconds: 8,
-        routes: [{ account: 'omixa', upstreamModel: 'sora', costMicrosPerSecond: 100_000 }],
-      },
-    },
-  };
-  const api = await startApi({ catalogue: catalogueSchema.parse(catalogue) });
+  const api = await startApi({ catalogue: catalogueSchema.parse(catalogueAt(sandbox.url)) });
   const temporal = await createTestNamespace();
   const { secret } = await api.addWorkspace();
   const second = makeSecondBuild();
   const folder = await mkdtemp(join(tmpdir(), 'reelay-upgrade-'));
-  await writeFile(join(folder, 'catalogue.yaml'), JSON.stringify(catalogue));
+  await writeFile(join(folder, 'catalogue.yaml'), JSON.stringify(catalogueAt(`\${PROVIDER_URL}`)));
   const workers: WorkerProcess[] = [];
   const caller = createCaller({ apiUrl: api.url, apiKey: secret });
 
@@ -48,6 +40,7 @@ export async function startUpgradeWorld({ environment = {}, providerUrl = (url) 
     api,
     caller,
     sandbox: sandbox.control,
+    sandboxUrl: sandbox.url,
     temporal,
 
     async startWorker(build: 'first' | 'second', more: NodeJS.ProcessEnv = {}): Promise<WorkerProcess> {
@@ -58,6 +51,7 @@ export async function startUpgradeWorld({ environment = {}, providerUrl = (url) 
         ARTIFACTS_URL: pathToFileURL(join(folder, 'artifacts')).href,
         CATALOGUE_FILE: join(folder, 'catalogue.yaml'),
         LINK_SECRET: 'a secret for tests, long enough for links',
+        PROVIDER_URL: sandbox.url,
         OMIXA_API_KEY: 'sandbox',
         ALLOW_HTTP_PROVIDERS: 'true',
         ALLOW_LOOPBACK_PORTS: new URL(sandbox.url).port,
@@ -107,7 +101,9 @@ export async function startUpgradeWorld({ environment = {}, providerUrl = (url) 
       const build = finish?.includes(finishedBy('second')) ? 'second' : 'first';
       const identities = (events ?? []).flatMap((event) => event.activityTaskStartedEventAttributes?.identity ?? []);
       const pids = new Set(identities.map((identity) => Number.parseInt(identity, 10)));
-      return { build: finish ? build : undefined, failed, pids };
+      /** What an activity's last try before the one that counted ended with. */
+      const retried = (events ?? []).flatMap((event) => event.activityTaskStartedEventAttributes?.lastFailure ?? []);
+      return { build: finish ? build : undefined, failed, pids, retried };
     },
 
     async close() {
