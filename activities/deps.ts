@@ -5,6 +5,7 @@ import type { Providers } from '../providers/registry.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Artifacts } from '../store/artifacts.js';
 import type { Attempts } from '../store/attempts.js';
+import type { Orphans } from '../store/orphans.js';
 import type { ProviderHealth } from '../store/provider-health.js';
 import type { Settlement } from '../store/settlement.js';
 
@@ -15,6 +16,7 @@ export type ActivityDeps = {
   settlement: Settlement;
   providers: Providers;
   health: ProviderHealth;
+  orphans: Orphans;
   store: ArtifactStore;
   fetchGuarded: GuardedFetch;
   media: MediaProcess;
@@ -23,5 +25,7 @@ export type ActivityDeps = {
   paceOfLooks: (intervalMs: number) => Promise<number>;
   /** The signed public address of an input, for providers that fetch images themselves; `undefined` where we have no public address. */
   inputAddress: ((artifactId: string) => string) | undefined;
+  /** What an account bills for a second of a model, as the catalogue has it; 0 for a model that is not in it. */
+  costMicrosPerSecond: (made: { account: string; upstreamModel: string }) => number;
   limits: { transfer: Omit<FetchLimits, 'deadlineMs'>; retentionDays: number };
 };

@@ -8,18 +8,21 @@ import { makeRendition } from './make-rendition.js';
 import { pollTask } from './poll-task.js';
 import { reconcileSubmission } from './reconcile-submission.js';
 import { submitGeneration } from './submit-generation.js';
+import { sweepProvider } from './sweep-provider.js';
 
 /** Binds the activities to what they need, grouped by the queue they run on. */
 export function createActivities(deps: ActivityDeps) {
   const bind =
-    <Input extends { jobId: string }, Result>(activity: (deps: ActivityDeps, input: Input) => Promise<Result>) =>
+    <Input extends { jobId: string } | { account: string }, Result>(
+      activity: (deps: ActivityDeps, input: Input) => Promise<Result>,
+    ) =>
     async (input: Input): Promise<Result> => {
       try {
         return await activity(deps, input);
       } catch (error) {
         const failure = temporalFailure(error);
-        if (failure !== error)
-          deps.logger.warn({ jobId: input.jobId, activity: activity.name, err: error }, 'activity failed');
+        const subject = 'jobId' in input ? { jobId: input.jobId } : { provider: input.account };
+        if (failure !== error) deps.logger.warn({ ...subject, activity: activity.name, err: error }, 'activity failed');
         throw failure;
       }
     };
@@ -34,10 +37,14 @@ export function createActivities(deps: ActivityDeps) {
     },
     media: { downloadResult: bind(downloadResult), makeRendition: bind(makeRendition) },
     job: { finishJob: bind(finishJob) },
+    sweep: { sweepProvider: bind(sweepProvider) },
   };
 }
 
 type Groups = ReturnType<typeof createActivities>;
 
-/** Every activity, as workflows call them. */
+/** Every activity of a job, as workflows call them. */
 export type Activities = Groups['provider'] & Groups['media'] & Groups['job'];
+
+/** The activities that belong to no job. */
+export type SweepActivities = Groups['sweep'];

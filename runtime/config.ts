@@ -70,6 +70,9 @@ const configSchema = z.object({
   LEFT_TASK_FIRST_LOOK_MS: milliseconds(MINUTE_MS),
   LEFT_TASK_LONGEST_PAUSE_MS: milliseconds(60 * MINUTE_MS),
   LEFT_TASK_WATCH_MS: milliseconds(24 * 60 * MINUTE_MS),
+  /** How often provider accounts are asked for tasks that no job owns; nought where others use the same accounts. */
+  PROVIDER_SWEEP_INTERVAL_MS: spell(5 * MINUTE_MS),
+  PROVIDER_SWEEP_LOOK_BACK_MS: milliseconds(2 * 60 * MINUTE_MS),
   RETRY_PAUSE_MS: milliseconds(1_000),
   LONGEST_RETRY_AFTER_MS: milliseconds(10_000),
   /** This many failures of a provider account within the window, and jobs are sent elsewhere for a while. */

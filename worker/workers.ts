@@ -44,7 +44,7 @@ export async function createWorkers({ connection, config, accounts, activities }
       Worker.create({
         ...common,
         taskQueue: providerQueue(account),
-        activities: activities.provider,
+        activities: { ...activities.provider, ...activities.sweep },
         maxConcurrentActivityTaskExecutions: PROVIDER_CALLS_AT_ONCE,
       }),
     ),

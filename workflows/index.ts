@@ -1,2 +1,3 @@
 export { makeRendition } from './make-rendition.js';
+export { sweepProviders } from './sweep-providers.js';
 export { videoJob } from './video-job.js';

@@ -4,6 +4,7 @@ import { createLogger } from '../../runtime/logger.js';
 import { createArtifacts } from '../../store/artifacts.js';
 import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
+import { createOrphans } from '../../store/orphans.js';
 import { createProviderHealth } from '../../store/provider-health.js';
 import { createSettlement } from '../../store/settlement.js';
 import { breakerSettings } from './breakers.js';
@@ -20,6 +21,8 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
     settlement: createSettlement(database),
     providers: { get: unused('a provider'), close: async () => {} },
     health: createProviderHealth(database, breakerSettings),
+    orphans: createOrphans(database),
+    costMicrosPerSecond: unused('a cost'),
     store: {
       create: unused('the store'),
       read: unused('the store'),
