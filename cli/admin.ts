@@ -7,7 +7,9 @@ import { createLedger } from '../store/ledger.js';
 import { createUsage } from '../store/usage.js';
 import { type CancelCharge, cancelCharges, createWorkspaces, type Scope, scopes } from '../store/workspaces.js';
 import { addJobVerbs } from './job.js';
+import { addLedgerVerbs } from './ledger.js';
 import { addProviderVerbs } from './provider.js';
+import { readDate } from './read-date.js';
 import { addReleaseVerbs } from './release.js';
 import { table } from './table.js';
 
@@ -173,6 +175,7 @@ export function createAdmin({ openDatabase, write, ...workers }: AdminDeps): Com
     });
   addJobVerbs(program, { openDatabase, show });
   addProviderVerbs(program, { openDatabase, show });
+  addLedgerVerbs(program, { openDatabase, show });
   addReleaseVerbs(program, { ...workers, show });
   return program;
 }
@@ -187,13 +190,6 @@ function addScope(value: string, before: Scope[] = []): Scope[] {
   const scope = scopes.find((known) => known === value);
   if (!scope) throw new InvalidArgumentError(`Scopes are ${scopes.join(', ')}.`);
   return before.includes(scope) ? before : [...before, scope];
-}
-
-function readDate(value: string): Date {
-  const date = new Date(value);
-  if (Number.isNaN(date.getTime()))
-    throw new InvalidArgumentError('A date looks like 2026-11-01 or 2026-11-01T12:00:00Z.');
-  return date;
 }
 
 function readAmount(text: string): Micros {
