@@ -1,9 +1,11 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { ApplicationFailure } from '@temporalio/common';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
 import { Runtime, Worker } from '@temporalio/worker';
 import { notReady } from '../../activities/failure.js';
+import type { ProviderErrorClass } from '../../contract/provider-errors.js';
 import { findProjectRoot } from '../../runtime/root.js';
 import { jobState } from '../../workflows/messages.js';
 import { aPlan } from '../support/plans.js';
@@ -15,6 +17,34 @@ const codePath = join(root, 'dist', 'workflow-bundle.js');
 const folder = join(root, 'test', 'workflows', 'histories');
 
 jest.setTimeout(60_000);
+
+const pending = (inMs: number) => async () => {
+  throw notReady('running', inMs);
+};
+const at = (account: string, attempt: number) => ({
+  kind: 'accepted' as const,
+  task: { account, upstreamModel: account === 'first' ? 'model-1' : 'model-2', id: `task-${attempt}` },
+});
+/** Every provider takes the task, cannot cancel it, and says nothing more of it. */
+const taken: Partial<Script> = {
+  submitGeneration: async ({ route, attempt }) => at(route.account, attempt),
+  cancelTask: async () => ({ kind: 'left', providerCancel: 'unsupported' }),
+  lookOnce: async () => ({ kind: 'pending' }),
+};
+const lost = async () => ({ kind: 'result_lost' as const });
+const broken =
+  (errorClass: ProviderErrorClass = 'PROVIDER_INTERNAL') =>
+  async () => ({ kind: 'failed' as const, errorClass, mayBeCharged: true });
+/** Temporal gives up a look that fails for good as it gives up one that never has an answer. */
+const silent = async () => {
+  throw ApplicationFailure.nonRetryable('nothing was heard');
+};
+const onFirst =
+  <Input extends { attempt: number }, First, Later>(first: (input: Input) => First, later: (input: Input) => Later) =>
+  (input: Input): First | Later =>
+    input.attempt === 1 ? first(input) : later(input);
+const succeeded = async () => ({ kind: 'succeeded' as const });
+const stored = async () => ({ kind: 'stored' as const });
 
 /** Named by where the job stands. `RECORD_HISTORIES=1` keeps them anew, after a change that is guarded by `patched()`. */
 const positions: Record<
@@ -56,6 +86,54 @@ const positions: Record<
       },
     },
     plan: aPlan({ timing: { stallMs: 3_600_000, deadlineMs: 3_600_000 } }),
+  },
+  submitting: { standsAt: 'submit', script: { submitGeneration: pending(600_000) } },
+  downloading: { standsAt: 'download', script: { downloadResult: pending(5_000) } },
+  'polling-after-failover': {
+    standsAt: 'poll second',
+    script: { ...taken, pollTask: onFirst(broken('BALANCE'), pending(600_000)) },
+    plan: aPlan({ timing: { stallMs: 3_600_000, deadlineMs: 3_600_000 } }),
+  },
+  'succeeded-after-stall': { script: { ...taken, pollTask: onFirst(silent, succeeded) } },
+  'failed-after-stalls': { script: { ...taken, pollTask: silent } },
+  'failed-after-stall-and-refusal': {
+    script: {
+      ...taken,
+      submitGeneration: async ({ route, attempt }) =>
+        route.account === 'first' ? at('first', attempt) : { kind: 'refused', errorClass: 'BALANCE' },
+      pollTask: silent,
+    },
+  },
+  'failed-generation': { script: { ...taken, pollTask: broken() } },
+  'succeeded-after-lost-result': { script: { ...taken, downloadResult: onFirst(lost, stored) } },
+  'failed-results-lost': { script: { ...taken, downloadResult: lost } },
+  'canceled-while-waiting': {
+    standsAt: 'wait',
+    isCancelled: true,
+    script: taken,
+    plan: aPlan({ timing: { firstLookMs: 600_000, deadlineMs: 3_600_000 } }),
+  },
+  'canceled-while-downloading': {
+    standsAt: 'download',
+    isCancelled: true,
+    script: { ...taken, downloadResult: pending(100), lookOnce: succeeded },
+  },
+  'failed-deadline-while-polling': {
+    script: { ...taken, pollTask: pending(100) },
+    plan: aPlan({ timing: { deadlineMs: 1_500 } }),
+  },
+  // The next look would come after the deadline, so Temporal gives up half a second before it.
+  'failed-short-of-deadline': {
+    script: { ...taken, pollTask: pending(1_000) },
+    plan: aPlan({ timing: { deadlineMs: 1_500 } }),
+  },
+  'succeeded-after-deadline': {
+    script: { ...taken, pollTask: pending(100), lookOnce: succeeded },
+    plan: aPlan({ timing: { deadlineMs: 1_500 } }),
+  },
+  'failed-deadline-while-pausing': {
+    script: { submitGeneration: async () => ({ kind: 'refused', errorClass: 'RATE_LIMITED', retryAfterMs: 2_500 }) },
+    plan: aPlan({ timing: { deadlineMs: 1_500 } }),
   },
   reconciling: {
     standsAt: 'reconcile',
@@ -102,7 +180,13 @@ describe('a history of today', () => {
     'replays where the job is %s',
     async (name, { script, standsAt, plan, isCancelled }) => {
       const { handle } = await world.start(plan ?? aPlan(), script);
-      if (standsAt) await until(async () => (await handle.query(jobState)).step === standsAt);
+      const [step, account] = standsAt?.split(' ') ?? [];
+      if (standsAt) {
+        await until(async () => {
+          const now = await handle.query(jobState);
+          return now.step === step && (account === undefined || now.provider === account);
+        });
+      }
       if (isCancelled) await handle.cancel();
       const isOpen = standsAt && !isCancelled;
       if (!isOpen) await handle.result();
