@@ -1,21 +1,20 @@
-import { execFile } from 'node:child_process';
 import { randomUUID } from 'node:crypto';
-import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import pg from 'pg';
 import { type Stack, startStack } from '../../bench/support/stack.js';
-import { findProjectRoot } from '../../runtime/root.js';
+import { createAdmin } from '../../cli/admin.js';
+import { createDatabase, type Database } from '../../store/database.js';
 import { aRequest, createCaller } from '../support/caller.js';
 import { sandboxControl } from '../support/sandbox.js';
+import { until } from '../support/until.js';
 
-const runProgram = promisify(execFile);
 const JOBS = 20;
 
 /** A provider that takes a job and is cut off before it says so: the job ends well, and nothing is bought twice. */
 describe('when a provider’s answer is lost', () => {
   let stack: Stack;
   let database: pg.Pool;
+  let rows: Database;
   let caller: ReturnType<typeof createCaller>;
   let sandbox: ReturnType<typeof sandboxControl>;
   beforeAll(async () => {
@@ -27,11 +26,13 @@ describe('when a provider’s answer is lost', () => {
       BREAKER_OPEN_MS: '0',
     });
     database = new pg.Pool({ connectionString: stack.databaseUrl });
+    rows = createDatabase(stack.databaseUrl, { poolSize: 1 });
     caller = createCaller(stack);
     sandbox = sandboxControl(stack.sandboxUrl);
   }, 120_000);
   afterAll(async () => {
     await database.end();
+    await rows.close();
     await stack.stop();
   }, 60_000);
 
@@ -42,11 +43,11 @@ describe('when a provider’s answer is lost', () => {
     return submits.map(({ account, outcome }) => `${account} ${outcome}`);
   };
   const transfersOf = async (jobId: string) => {
-    const { rows } = await database.query(
+    const { rows: transfers } = await database.query(
       'select kind, amount_micros::integer as micros from ledger_transfers where job_id = $1 order by id',
       [jobId],
     );
-    return rows;
+    return transfers;
   };
   const oneCharge = [
     { kind: 'hold', micros: 400_000 },
@@ -55,9 +56,19 @@ describe('when a provider’s answer is lost', () => {
     { kind: 'provider_cost', micros: 400_000 },
   ].filter(({ micros }) => micros > 0);
   const admin = async (...words: string[]) => {
-    const main = join(findProjectRoot(), 'dist', 'cli', 'main.js');
-    const env = { ...process.env, NODE_OPTIONS: '', DATABASE_URL: stack.databaseUrl };
-    return (await runProgram(process.execPath, [main, ...words], { env })).stdout;
+    const lines: string[] = [];
+    const notExpected = () => {
+      throw new Error('Temporal was not expected');
+    };
+    const command = createAdmin({
+      openDatabase: () => rows,
+      openTemporal: notExpected,
+      deployment: 'reelay',
+      buildId: '1',
+      write: (text) => lines.push(text),
+    });
+    await command.parseAsync(['node', 'admin', ...words]);
+    return lines.join('\n');
   };
 
   it(`and the provider has a list: ${JOBS} of ${JOBS} jobs succeed with one task and one charge each`, async () => {
@@ -93,10 +104,10 @@ describe('when a provider’s answer is lost', () => {
     const ended = await Promise.all(jobs.map(({ id }) => caller.untilEnded(id)));
     expect(ended.map(({ status }) => status)).toEqual(Array(5).fill('succeeded'));
     expect(await submissionsOf(prompt)).toEqual(Array(5).fill('openai accepted'));
-    const { rows } = await database.query(`select distinct task->>'id' from attempts where job_id = any($1)`, [
+    const { rows: tasks } = await database.query(`select distinct task->>'id' from attempts where job_id = any($1)`, [
       jobs.map(({ id }) => id),
     ]);
-    expect(rows).toHaveLength(5);
+    expect(tasks).toHaveLength(5);
   }, 120_000);
 
   it('and nothing was created: the list shows that, and the job is sent again', async () => {
@@ -110,25 +121,22 @@ describe('when a provider’s answer is lost', () => {
   }, 60_000);
 
   it('and nobody can be asked: an operator who finds the task says so, and the job ends with it', async () => {
-    const { rows } = await database.query(`select workspace_id from jobs limit 1`);
-    await admin('workspace', 'set', rows[0].workspace_id, '--unknown-policy', 'hold');
-    // Keys are remembered for two seconds, and with them how their workspace is treated.
+    const { rows: owners } = await database.query(`select workspace_id from jobs limit 1`);
+    await admin('workspace', 'set', owners[0].workspace_id, '--unknown-policy', 'hold');
     const prompt = `found by hand ${randomUUID()}`;
     await sandbox.script({ call: 'submit', fault: 'accept_then_drop', account: 'omixa', promptIncludes: prompt });
-    const isHeld = async (id: string) => JSON.parse(await admin('job', 'show', id, '--json')).unknown_policy === 'hold';
-    let job = await aJob(`warming up ${randomUUID()}`, { model: 'sora', seconds: 1 });
-    while (!(await isHeld(job.id))) job = await aJob(`warming up ${randomUUID()}`, { model: 'sora', seconds: 1 });
+    // Who has just called is remembered for two seconds, and with that how the workspace is treated.
+    await until(async () => {
+      const { id } = await aJob(`warming up ${randomUUID()}`, { model: 'sora', seconds: 1 });
+      return JSON.parse(await admin('job', 'show', id, '--json')).unknown_policy === 'hold';
+    });
 
     const held = await aJob(prompt, { model: 'sora', seconds: 1 });
     await caller.untilJob(held.id, ({ phase }) => phase === 'reconciling');
     const [submit] = await sandbox.ledger({ promptIncludes: prompt, call: 'submit' });
-    await untilListed(held.id);
+    await until(async () => (await admin('job', 'list', '--unknown', '--json')).includes(held.id));
     await admin('job', 'resolve', held.id, '--accepted', submit?.taskId ?? '');
     expect(await caller.untilEnded(held.id)).toMatchObject({ status: 'succeeded', attempts: 1 });
     expect(await submissionsOf(prompt)).toEqual(['omixa accepted']);
   }, 60_000);
-
-  async function untilListed(id: string): Promise<void> {
-    for (;;) if ((await admin('job', 'list', '--unknown', '--json')).includes(id)) return;
-  }
 });
