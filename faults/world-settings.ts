@@ -9,10 +9,15 @@ const accounts = [
 
 const LOOKS_MS = '300';
 
-type Addresses = { providersUrl: string; sandboxPort: number; providerKey: string };
+type Addresses = {
+  providersUrl: string;
+  /** Where files are had. */
+  filePorts: number[];
+  providerKey: string;
+};
 
 /** What the stack runs with: the real thing, in quicker time, with the providers outside of it and a key that must be seen nowhere. */
-export function worldSettings({ providersUrl, sandboxPort, providerKey }: Addresses): Record<string, string> {
+export function worldSettings({ providersUrl, filePorts, providerKey }: Addresses): Record<string, string> {
   const ofAccounts = accounts.flatMap(({ prefix, path }) => [
     [`${prefix}_BASE_URL`, `${providersUrl}/${path}`],
     [`${prefix}_API_KEY`, providerKey],
@@ -22,7 +27,7 @@ export function worldSettings({ providersUrl, sandboxPort, providerKey }: Addres
   return {
     ...Object.fromEntries(ofAccounts),
     ALLOW_HTTP_PROVIDERS: 'true',
-    ALLOW_LOOPBACK_PORTS: String(sandboxPort),
+    ALLOW_LOOPBACK_PORTS: filePorts.join(','),
     STARTS_PER_SECOND: '200',
     SUBMIT_TIMEOUT_MS: '3000',
     LOOK_TIMEOUT_MS: '1500',

@@ -43,25 +43,46 @@ export type World = {
 const DISK_MEGABYTES = 192;
 
 export async function startWorld(): Promise<World> {
+  const closing: (() => unknown)[] = [];
+  const close = async () => {
+    for (const closeOne of closing.splice(0).reverse()) await closeOne();
+  };
+  try {
+    return { ...(await build(closing)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What is to be undone is put into `closing` as soon as it is there. */
+async function build(closing: (() => unknown)[]): Promise<Omit<World, 'close'>> {
   const folder = mkdtempSync(join(tmpdir(), 'reelay-faults-'));
+  closing.push(() => rmSync(folder, { recursive: true, force: true }));
   const artifactsDir = join(folder, 'artifacts');
   mkdirSync(artifactsDir);
   const hasOwnDisk = mountDisk(artifactsDir);
+  if (hasOwnDisk) closing.push(() => execFileSync('umount', ['--lazy', artifactsDir]));
   const clipsDir = join(findProjectRoot(), '.reelay', 'clips');
   const word = `canary-${randomBytes(8).toString('hex')}`;
 
   const sandboxPort = await freePort();
   const sandboxProcess = await startSandbox(sandboxPort, clipsDir);
-  const line = await startLine(sandboxPort, await freePort());
+  closing.push(() => sandboxProcess.kill('SIGTERM'));
+  const linePort = await freePort();
+  const line = await startLine(sandboxPort, linePort);
+  closing.push(() => line.close());
   const crashFolder = join(folder, 'crash-points');
   const settings = {
-    ...worldSettings({ providersUrl: line.url, sandboxPort, providerKey: `key-${word}` }),
+    ...worldSettings({ providersUrl: line.url, filePorts: [sandboxPort, linePort], providerKey: `key-${word}` }),
     ARTIFACTS_URL: pathToFileURL(artifactsDir).href,
     REELAY_CRASH_POINTS: crashFolder,
   };
   let stack = await startStack(settings);
+  closing.push(() => stack.stop());
   const database = createDatabase(stack.databaseUrl, { poolSize: 4 });
   const connection = Connection.lazy({ address: stack.temporalAddress });
+  closing.push(() => Promise.all([database.close(), connection.close()]));
 
   return {
     stack: () => stack,
@@ -79,15 +100,6 @@ export async function startWorld(): Promise<World> {
     clipsDir,
     canaries: [word, stack.apiKey],
     promptOf: (mark) => `A paper boat that nobody may read of, ${word} ${mark}`,
-    async close() {
-      await database.close();
-      await connection.close();
-      await stack.stop();
-      await line.close();
-      sandboxProcess.kill('SIGTERM');
-      if (hasOwnDisk) execFileSync('umount', ['--lazy', artifactsDir]);
-      rmSync(folder, { recursive: true, force: true });
-    },
   };
 }
 

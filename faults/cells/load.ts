@@ -1,0 +1,63 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { times } from '../../bench/support/load.js';
+import type { AcceptedJob } from '../cell.js';
+import { eventually } from '../patience.js';
+import type { World } from '../world.js';
+
+type Wanted = { mark: string; jobs: number; atOnce: number; everyMs?: number };
+
+/** Creates many jobs, as so many careful callers would. */
+export async function createMany(world: World, { mark, jobs, atOnce, everyMs = 0 }: Wanted): Promise<AcceptedJob[]> {
+  const created: AcceptedJob[] = [];
+  await times(jobs, atOnce, async (index) => {
+    const ofJob = `${mark}-of-many-${index}-`;
+    created.push(await world.caller.create({ prompt: world.promptOf(ofJob), idempotencyKey: `key of ${ofJob}` }));
+    if (everyMs > 0) await pause(everyMs);
+  });
+  return created;
+}
+
+const openStatement = {
+  name: 'open_jobs_of_load',
+  text: `select count(*) filter (where finished_at is null) as open, count(*) filter (where state = 'running') as running
+    from jobs where request->>'prompt' like '%' || $1 || '-of-many-%'`,
+};
+
+export async function countJobs({ database }: World, mark: string): Promise<{ open: number; running: number }> {
+  const [row] = await database.run<{ open: number; running: number }>(openStatement, [mark]);
+  return row ?? { open: 0, running: 0 };
+}
+
+/** Resolves when so many jobs run at the same time; false when that does not come about. */
+export async function untilRunning(world: World, mark: string, count: number, withinMs = 60_000): Promise<boolean> {
+  const look = async () => (await countJobs(world, mark)).running >= count || undefined;
+  return (await eventually(look, { withinMs })) ?? false;
+}
+
+const statesStatement = {
+  name: 'states_of_jobs',
+  text: 'select state, error_code from jobs where id = any($1)',
+};
+
+/** Waits until every job has ended, and says which ends were not expected. */
+export async function judgeMany(
+  { database }: World,
+  jobs: AcceptedJob[],
+  { withinMs, mayEndAs }: { withinMs: number; mayEndAs: string[] },
+): Promise<string[]> {
+  const ids = jobs.map(({ id }) => id);
+  const look = async () => {
+    const rows = await database.run<{ state: string; error_code: string | null }>(statesStatement, [ids]);
+    const isOver = rows.every(({ state }) => !['queued', 'running'].includes(state));
+    return isOver ? rows : undefined;
+  };
+  const ended = await eventually(look, { withinMs, everyMs: 200 });
+  if (!ended) return [`not all of ${ids.length} jobs ended within ${withinMs / 1_000} s`];
+  const ends = new Map<string, number>();
+  for (const { state, error_code: code } of ended) {
+    const end = code ? `${state} ${code}` : state;
+    ends.set(end, (ends.get(end) ?? 0) + 1);
+  }
+  const others = [...ends].filter(([end]) => !mayEndAs.includes(end));
+  return others.map(([end, count]) => `${count} of ${ids.length} jobs ended as ${end}`);
+}

@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { Cell, Episode, EpisodeResult } from '../cell.js';
+import { isAlive } from '../processes.js';
+import type { World } from '../world.js';
+import { countJobs, createMany, judgeMany, untilRunning } from './load.js';
+
+const ENDED_WITHIN_MS = 240_000;
+const AWAY_FOR_MS = 30_000;
+const KILL_EVERY_MS = 4_000;
+const KILLS = 10;
+/** A worker that dies between a submit and its record leaves a job whose submit nobody can tell of. */
+const honestly = ['succeeded', 'failed submission_unknown'];
+
+/** Processes die, are away, or are asked to go, while many jobs are under way. */
+export const machineCells: Cell[] = [
+  { name: 'machine/all killed at once, 100 jobs', isAlone: true, most: 3, run: killAll },
+  { name: 'machine/postgres away for 30 s', isAlone: true, most: 2, run: postgresAway },
+  { name: 'machine/worker killed every 4 s', isAlone: true, most: 2, run: killWorkerOften },
+];
+
+async function killAll(world: World, { mark }: Episode): Promise<EpisodeResult> {
+  const creating = createMany(world, { mark, jobs: 100, atOnce: 25 });
+  const isLoaded = await untilRunning(world, mark, 50);
+  const { pids } = world.stack();
+  const victims = Object.keys(pids).map((part) => world.stack().pidOf(part));
+  for (const pid of victims) process.kill(pid, 'SIGKILL');
+  const killedAtMs = performance.now();
+  await pause(100);
+  const fired = isLoaded && victims.every((pid) => !isAlive(pid));
+  await world.restart();
+  const jobs = await creating;
+  const violations = await judgeMany(world, jobs, { withinMs: ENDED_WITHIN_MS, mayEndAs: honestly });
+  return { fired, recoveredMs: performance.now() - killedAtMs, jobs, violations };
+}
+
+async function postgresAway(world: World, { mark }: Episode): Promise<EpisodeResult> {
+  const creating = createMany(world, { mark, jobs: 60, atOnce: 4, everyMs: 1_000 });
+  const isLoaded = await untilRunning(world, mark, 4);
+  const before = world.stack().pidOf('api');
+  const endsAtMs = performance.now() + AWAY_FOR_MS;
+  const killed = new Set<number>();
+  while (performance.now() < endsAtMs) {
+    const pid = world.stack().pidOf('postgres');
+    if (isAlive(pid)) {
+      process.kill(pid, 'SIGKILL');
+      killed.add(pid);
+    }
+    await pause(20);
+  }
+  const backAtMs = performance.now();
+  const jobs = await creating;
+  const violations = await judgeMany(world, jobs, { withinMs: ENDED_WITHIN_MS, mayEndAs: honestly });
+  if (world.stack().pidOf('api') !== before) violations.push('the api had to be started again');
+  return { fired: isLoaded && killed.size > 1, recoveredMs: performance.now() - backAtMs, jobs, violations };
+}
+
+async function killWorkerOften(world: World, { mark }: Episode): Promise<EpisodeResult> {
+  const creating = createMany(world, { mark, jobs: 80, atOnce: 4, everyMs: 1_500 });
+  await untilRunning(world, mark, 2);
+  let kills = 0;
+  for (let kill = 1; kill <= KILLS; kill += 1) {
+    const { open } = await countJobs(world, mark);
+    const pid = world.stack().pidOf('worker');
+    if (open > 0 && isAlive(pid)) {
+      process.kill(pid, 'SIGKILL');
+      kills += 1;
+    }
+    await pause(KILL_EVERY_MS);
+  }
+  const lastAtMs = performance.now();
+  const jobs = await creating;
+  const violations = await judgeMany(world, jobs, { withinMs: ENDED_WITHIN_MS, mayEndAs: honestly });
+  return { fired: kills === KILLS, recoveredMs: performance.now() - lastAtMs, jobs, violations };
+}

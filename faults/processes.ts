@@ -1,0 +1,82 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { findProjectRoot } from '../runtime/root.js';
+import { startOf } from '../standalone/processes.js';
+import { eventually } from './patience.js';
+import type { World } from './world.js';
+
+const READY_WITHIN_MS = 30_000;
+
+export const isAlive = (pid: number) => startOf(pid) !== undefined;
+
+/** Sends a signal to a process and to all that it has started. */
+export function signalTree(pid: number, signal: NodeJS.Signals): void {
+  for (const each of [pid, ...childrenOf(pid)]) {
+    try {
+      process.kill(each, signal);
+    } catch {
+      // It is gone already.
+    }
+  }
+}
+
+function childrenOf(pid: number): number[] {
+  const parents = readdirSync('/proc')
+    .filter((name) => /^\d+$/.test(name))
+    .map((name) => ({ pid: Number(name), parent: parentOf(name) }));
+  const direct = parents.filter(({ parent }) => parent === pid).map((child) => child.pid);
+  return [...direct, ...direct.flatMap(childrenOf)];
+}
+
+function parentOf(pid: string): number {
+  try {
+    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
+    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+  } catch {
+    return 0;
+  }
+}
+
+export type Companion = { pid: number; log(): string; stop(): Promise<void> };
+
+type Beside = { part: 'api' | 'worker'; env: Record<string, string>; name: string };
+
+/** A second api or worker beside the stack's own, with its settings and some more. */
+export async function startBeside(world: World, { part, env, name }: Beside): Promise<Companion> {
+  const stack = world.stack();
+  const logFile = join(stack.home, 'logs', `${name}.log`);
+  const output = openSync(logFile, 'w');
+  const main = join(findProjectRoot(), 'dist', part, 'main.js');
+  const child: ChildProcess = spawn(process.execPath, [main], {
+    cwd: findProjectRoot(),
+    env: { ...environmentOf(stack.pidOf(part)), ...env },
+    stdio: ['ignore', output, output],
+  });
+  closeSync(output);
+  const log = () => readFileSync(logFile, 'utf8');
+  const exited = once(child, 'exit');
+  const isReady = await eventually(() => log().includes(`${part} is ready`) || undefined, {
+    withinMs: READY_WITHIN_MS,
+  });
+  if (!isReady) {
+    child.kill('SIGKILL');
+    throw new Error(`a second ${part} did not start: ${log().slice(-2_000)}`);
+  }
+  return {
+    pid: child.pid ?? 0,
+    log,
+    async stop() {
+      child.kill('SIGKILL');
+      await exited;
+    },
+  };
+}
+
+function environmentOf(pid: number): Record<string, string> {
+  const pairs = readFileSync(`/proc/${pid}/environ`, 'utf8').split('\0').filter(Boolean);
+  // The channel of the stack's own process is not ours to write to.
+  const own = pairs.map((pair) => [pair.slice(0, pair.indexOf('=')), pair.slice(pair.indexOf('=') + 1)] as const);
+  return Object.fromEntries(own.filter(([name]) => !name.startsWith('NODE_CHANNEL')));
+}
