@@ -45,6 +45,30 @@ const onFirst =
     input.attempt === 1 ? first(input) : later(input);
 const succeeded = async () => ({ kind: 'succeeded' as const });
 const stored = async () => ({ kind: 'stored' as const });
+const nobodyKnows = async () => ({ kind: 'still_unknown' as const });
+const lostAtFirst: Script['submitGeneration'] = async ({ route, attempt }) =>
+  route.account === 'first' ? { kind: 'unknown' } : at(route.account, attempt);
+/** Nobody knows, and an operator says this, or nothing. */
+const heldBy = (word?: Awaited<ReturnType<Script['reconcileSubmission']>>): Partial<Script> => ({
+  submitGeneration: lostAtFirst,
+  reconcileSubmission: async ({ isHeld }) => {
+    if (!isHeld) return { kind: 'still_unknown' };
+    if (!word) throw notReady('an operator decides', 100);
+    return word;
+  },
+});
+const refusedBySecond: Partial<Script> = {
+  submitGeneration: async ({ route, attempt }) =>
+    route.account === 'first' ? at('first', attempt) : { kind: 'refused', errorClass: 'BALANCE' },
+};
+/** The first look finds the task running; the next, what is said. */
+const lookAgain = (next: Script['lookOnce']): Script['lookOnce'] => {
+  let looks = 0;
+  return async (input) => {
+    looks += 1;
+    return looks === 1 ? { kind: 'pending' } : next(input);
+  };
+};
 
 /** Named by where the job stands. `RECORD_HISTORIES=1` keeps them anew, after a change that is guarded by `patched()`. */
 const positions: Record<
@@ -143,6 +167,41 @@ const positions: Record<
         throw notReady('the provider does not know yet', 600_000);
       },
     },
+  },
+  held: { standsAt: 'hold', script: { ...taken, ...heldBy() }, plan: aPlan({ unknownPolicy: 'hold' }) },
+  'canceled-while-held': {
+    standsAt: 'hold',
+    isCancelled: true,
+    script: { ...taken, ...heldBy() },
+    plan: aPlan({ unknownPolicy: 'hold' }),
+  },
+  'succeeded-after-hold': {
+    script: { ...taken, ...heldBy(at('first', 1)), pollTask: succeeded },
+    plan: aPlan({ unknownPolicy: 'hold' }),
+  },
+  'failed-after-hold': {
+    script: { ...taken, ...heldBy({ kind: 'resolved', as: 'fail' }) },
+    plan: aPlan({ unknownPolicy: 'hold' }),
+  },
+  'succeeded-after-left-unknown': {
+    script: { ...taken, submitGeneration: lostAtFirst, reconcileSubmission: nobodyKnows, pollTask: succeeded },
+    plan: aPlan({ unknownPolicy: 'failover' }),
+  },
+  'failed-after-left-unknown': {
+    script: { submitGeneration: async () => ({ kind: 'unknown' }), reconcileSubmission: nobodyKnows },
+    plan: aPlan({ unknownPolicy: 'failover' }),
+  },
+  'succeeded-after-revisit': {
+    script: { ...taken, ...refusedBySecond, pollTask: silent, lookOnce: lookAgain(succeeded) },
+  },
+  'failed-after-revisit': { script: { ...taken, ...refusedBySecond, pollTask: silent } },
+  'failed-at-deadline-of-last-wait': {
+    script: { ...taken, pollTask: pending(1_000) },
+    plan: aPlan({ timing: { deadlineMs: 1_500 } }),
+  },
+  'failed-at-deadline-of-pause': {
+    script: { submitGeneration: async () => ({ kind: 'refused', errorClass: 'RATE_LIMITED', retryAfterMs: 2_500 }) },
+    plan: aPlan({ timing: { deadlineMs: 1_500 } }),
   },
 };
 
