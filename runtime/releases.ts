@@ -61,7 +61,12 @@ export async function listReleases({ client, name }: Deployment): Promise<Releas
  */
 export async function makeCurrent({ client, name }: Deployment, buildId: string): Promise<void> {
   const { namespace } = client.options;
-  await client.workflowService.setWorkerDeploymentCurrentVersion({ namespace, deploymentName: name, buildId });
+  await client.workflowService
+    .setWorkerDeploymentCurrentVersion({ namespace, deploymentName: name, buildId })
+    .catch((error: unknown) => {
+      // The server's own sentence says which build or queue is missing.
+      throw isGrpcServiceError(error) ? new Error(error.details, { cause: error }) : error;
+    });
 }
 
 /** Lets the open workflows that are pinned to a build go on with the current one. Tells how many there were. */
