@@ -60,11 +60,12 @@ const ofJobStatement = {
   text: `select ${columns} from attempts where job_id = $1 order by number`,
 };
 
+/** A provider that takes its success back does not take the job back. */
 const recordLookStatement = {
   name: 'record_look',
   text: `with job as (
       update jobs set phase = 'polling', progress = coalesce($2, progress), last_sequence = last_sequence + 1
-      where id = $1 and state = 'running'
+      where id = $1 and state = 'running' and phase is distinct from 'downloading'
         and (phase is distinct from 'polling' or progress is distinct from coalesce($2, progress))
       returning id, last_sequence, progress
     )
