@@ -7,7 +7,6 @@ import { ServiceError } from '../contract/errors.js';
 import { isTerminal } from '../contract/states.js';
 import type { ArtifactRow, Artifacts } from '../store/artifacts.js';
 import type { Jobs } from '../store/jobs.js';
-import { isKept } from './job-view.js';
 import { findRendition } from './renditions.js';
 
 type Deps = { jobs: Jobs; artifacts: Artifacts; store: ArtifactStore; signer: LinkSigner; temporal: Client };
@@ -46,7 +45,7 @@ export async function findContent(deps: Deps, { kind = 'video', ...request }: Co
   const { jobId, index } = request;
   const video = await findVideo(deps, request);
   const artifact = kind === 'video' ? video : await findRendition(deps, { jobId, index, kind, video });
-  if (!isKept(artifact)) throw new ServiceError('content_gone');
+  if (!artifact.is_kept) throw new ServiceError('content_gone');
   return {
     bytes: artifact.bytes,
     sha256: artifact.sha256,
@@ -76,6 +75,6 @@ async function findVideo(deps: Deps, { jobId, index, access }: VideoRequest): Pr
   const videos = await artifacts.videosOf(jobId);
   const video = videos.find(({ variant }) => variant === index);
   if (!video) throw new ServiceError('not_found', { detail: `The job has no file with index ${index}.` });
-  if (!isKept(video)) throw new ServiceError('content_gone');
+  if (!video.is_kept) throw new ServiceError('content_gone');
   return video;
 }

@@ -3,7 +3,6 @@ import type { ArtifactStore } from '../artifacts/store.js';
 import { ServiceError } from '../contract/errors.js';
 import type { Artifacts } from '../store/artifacts.js';
 import type { Content, ContentAccess } from './content.js';
-import { isKept } from './job-view.js';
 
 type Deps = { artifacts: Artifacts; store: ArtifactStore; signer: LinkSigner };
 type InputRequest = { id: string; access: Extract<ContentAccess, { kind: 'link' }> };
@@ -15,7 +14,7 @@ export async function findInput(deps: Deps, { id, access }: InputRequest): Promi
   if (!signer.verify({ id, index: 0, ...access })) throw new ServiceError('link_invalid');
   const input = await artifacts.findInput(id);
   if (!input) throw new ServiceError('not_found', { detail: 'There is no such input.' });
-  if (!isKept(input)) throw new ServiceError('content_gone');
+  if (!input.is_kept) throw new ServiceError('content_gone');
   const { bytes, sha256, content_type: contentType, location } = input;
   return {
     bytes,

@@ -73,15 +73,10 @@ export function viewOfJob(row: JobRow, videos: readonly ArtifactRow[], settings:
   };
 }
 
-/** True for a file whose bytes can still be had. */
-export function isKept({ deleted_at, expires_at }: ArtifactRow): boolean {
-  return deleted_at === null && expires_at.getTime() > Date.now();
-}
-
 function viewOfVideo(video: ArtifactRow, settings: ViewSettings): Video {
   return {
     contentType: video.content_type,
-    link: isKept(video) ? signedLink(video, settings) : null,
+    link: video.is_kept ? signedLink(video, settings) : null,
     bytes: video.bytes,
     sha256: video.sha256,
     width: video.width,

@@ -16,7 +16,8 @@ export type StoredInput = {
   expires_at: string;
 };
 
-export type ArtifactRow = Selectable<ArtifactsTable>;
+/** `is_kept`: its bytes can still be had, by the database's clock. */
+export type ArtifactRow = Selectable<ArtifactsTable> & { is_kept: boolean };
 
 export type NewVideo = {
   jobId: string;
@@ -35,24 +36,26 @@ export type NewRendition = RenditionOf & { stored: StoredObject; contentType: st
 
 export type Artifacts = ReturnType<typeof createArtifacts>;
 
+const columns = '*, deleted_at is null and expires_at > now() as is_kept';
+
 const videosStatement = {
   name: 'videos_of_job',
-  text: `select * from artifacts where job_id = $1 and role = 'video' order by variant`,
+  text: `select ${columns} from artifacts where job_id = $1 and role = 'video' order by variant`,
 };
 
 const videosOfJobsStatement = {
   name: 'videos_of_jobs',
-  text: `select * from artifacts where job_id = any($1) and role = 'video' order by job_id, variant`,
+  text: `select ${columns} from artifacts where job_id = any($1) and role = 'video' order by job_id, variant`,
 };
 
 const inputsStatement = {
   name: 'inputs_of_job',
-  text: `select * from artifacts where job_id = $1 and role = 'input'`,
+  text: `select ${columns} from artifacts where job_id = $1 and role = 'input'`,
 };
 
 const inputStatement = {
   name: 'find_input',
-  text: `select * from artifacts where id = $1 and role = 'input'`,
+  text: `select ${columns} from artifacts where id = $1 and role = 'input'`,
 };
 
 const expiredStatement = {
@@ -87,7 +90,7 @@ const addVideoStatement = {
 
 const renditionStatement = {
   name: 'find_rendition',
-  text: 'select * from artifacts where job_id = $1 and variant = $2 and role = $3',
+  text: `select ${columns} from artifacts where job_id = $1 and variant = $2 and role = $3`,
 };
 
 /** Only beside a video that is still kept, and gone with it. The lock lets a job that is being deleted be seen as deleted. */

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { createJob, livesOf } from '../support/lives.js';
 
@@ -29,6 +29,16 @@ afterAll(() => api.close());
 const bytesOf = async (response: Response) => Buffer.from(await response.arrayBuffer());
 
 describe('content', () => {
+  it('is judged by the clock of the database, however wrong that of the api is', async () => {
+    const clock = jest.spyOn(Date, 'now').mockReturnValue(Date.now() + 31 * 24 * 60 * 60 * 1_000);
+    try {
+      const response = await caller.get(content);
+      expect([response.status, (await bytesOf(response)).length]).toEqual([200, bytes.length]);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
   it('is the whole file, with all that a player and a cache ask for', async () => {
     const response = await caller.get(content);
 
