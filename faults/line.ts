@@ -55,14 +55,17 @@ export async function startLine(targetPort: number, port: number) {
     if (mode !== 'pass') broken += 1;
     if (mode === 'silence') return;
     const target = keep(connect(targetPort, '127.0.0.1'));
-    const isCut = mode === 'reset_after_request';
-    const slow = () => (mode === 'late' ? caller.pipe(late()).pipe(target) : caller.pipe(target));
-    slow();
-    if (isCut) target.once('data', () => caller.resetAndDestroy());
-    else if (mode === 'late') target.pipe(late()).pipe(caller);
-    else target.pipe(caller);
+    if (mode === 'late') {
+      caller.pipe(late()).pipe(target);
+      target.pipe(late()).pipe(caller);
+    } else {
+      caller.pipe(target);
+      if (mode === 'reset_after_request') target.once('data', () => caller.resetAndDestroy());
+      else target.pipe(caller);
+    }
     caller.once('close', () => target.destroy());
-    target.once('close', () => caller.end());
+    // What is late is still under way when the other side has closed.
+    target.once('close', () => (mode === 'late' ? setTimeout(() => caller.end(), 2 * LATE_MS) : caller.end()));
   }
 
   function keep(socket: Socket): Socket {
