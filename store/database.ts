@@ -20,20 +20,30 @@ export type Database = {
   close(): Promise<void>;
 };
 
-type Options = { poolSize?: number; logger?: Logger };
+type Options = {
+  poolSize?: number;
+  logger?: Logger;
+  /** How long an answer is waited for from a server that may be gone without a word, and so cannot end the statement itself. */
+  answerTimeoutMs?: number;
+};
 
 const CONNECT_TIMEOUT_MS = 5_000;
 const STATEMENT_TIMEOUT_MS = 15_000;
+const ANSWER_TIMEOUT_MS = 20_000;
 /** Rows are held for milliseconds: who waits longer than this waits for something that hangs. */
 const LOCK_TIMEOUT_MS = 5_000;
 
-export function createDatabase(databaseUrl: string, { poolSize = 10, logger }: Options = {}): Database {
+export function createDatabase(
+  databaseUrl: string,
+  { poolSize = 10, logger, answerTimeoutMs = ANSWER_TIMEOUT_MS }: Options = {},
+): Database {
   const pool = new pg.Pool({
     connectionString: databaseUrl,
     max: poolSize,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     statement_timeout: STATEMENT_TIMEOUT_MS,
     lock_timeout: LOCK_TIMEOUT_MS,
+    query_timeout: answerTimeoutMs,
     types: { getTypeParser },
     application_name: 'reelay',
   });
@@ -53,12 +63,15 @@ export function createDatabase(databaseUrl: string, { poolSize = 10, logger }: O
         client.release();
         return result;
       } catch (error) {
-        // A connection whose rollback fails is in an unknown state: it is closed, not returned to the pool.
-        const broken = await client.query('rollback').then(
-          () => false,
-          () => true,
-        );
-        client.release(broken);
+        // A connection that does not answer, or whose rollback fails, is in an unknown state: it is closed, not returned to the pool.
+        const isAway = isDatabaseAway(error instanceof ServiceError ? error.cause : error);
+        const isBroken =
+          isAway ||
+          (await client.query('rollback').then(
+            () => false,
+            () => true,
+          ));
+        client.release(isBroken);
         return throwTranslated(error);
       }
     },
@@ -85,7 +98,7 @@ const awayCodes = /^(08|53|57P)|^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMED
 function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string') return awayCodes.test(error.code);
-  return /Connection terminated|timeout exceeded when trying to connect/.test(error.message);
+  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout/.test(error.message);
 }
 
 function throwTranslated(error: unknown): never {

@@ -1,0 +1,44 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createDatabase, type Database } from '../../store/database.js';
+import { startCable } from '../support/cable.js';
+import { cloneDatabase } from '../support/database.js';
+
+const statement = { name: 'one', text: 'select 1 as one' };
+
+describe('a database that no longer answers', () => {
+  let clone: Awaited<ReturnType<typeof cloneDatabase>>;
+  let cable: Awaited<ReturnType<typeof startCable>>;
+  let database: Database;
+  beforeAll(async () => {
+    clone = await cloneDatabase();
+    const url = new URL(clone.url);
+    cable = await startCable({ host: url.hostname, port: Number(url.port) });
+    url.hostname = cable.host;
+    url.port = String(cable.port);
+    database = createDatabase(url.href, { poolSize: 2, answerTimeoutMs: 1_000 });
+  });
+  afterAll(async () => {
+    await database.close();
+    await cable.close();
+    await clone.drop();
+  });
+
+  it('counts as away, for statements and within transactions, and is well again when it answers', async () => {
+    await database.transaction((run) => run(statement, []));
+    const away = { code: 'service_unavailable' };
+
+    await expect(database.run(statement, [])).resolves.toEqual([{ one: 1 }]);
+    cable.holdAnswers();
+    await expect(database.run(statement, [])).rejects.toMatchObject(away);
+    cable.letGo();
+    const inTransaction = database.transaction(async (run) => {
+      await run(statement, []);
+      cable.holdAnswers();
+      return run(statement, []);
+    });
+    await expect(inTransaction).rejects.toMatchObject(away);
+
+    cable.letGo();
+    expect(await database.run(statement, [])).toEqual([{ one: 1 }]);
+  }, 20_000);
+});
