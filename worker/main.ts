@@ -118,6 +118,8 @@ housekeeping.start();
 sweeps.start();
 const { WORKER_BUILD_ID: buildId, WORKER_VERSIONING: versioning } = config;
 logger.info({ accounts, buildId, versioning }, 'worker is ready');
+if (versioning !== 'off')
+  logger.info({ buildId }, 'this build gets jobs once it is made current: admin release current');
 process.send?.('ready');
 
 async function drain(): Promise<void> {

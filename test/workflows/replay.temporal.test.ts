@@ -1,4 +1,4 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
@@ -70,7 +70,10 @@ const lookAgain = (next: Script['lookOnce']): Script['lookOnce'] => {
   };
 };
 
-/** Named by where the job stands. `RECORD_HISTORIES=1` keeps them anew, after a change that is guarded by `patched()`. */
+/**
+ * Named by where the job stands. `RECORD_HISTORIES=1` keeps those that are not kept yet: to be run before a change of their path, because what
+ * earlier code made is what later code must replay.
+ */
 const positions: Record<
   string,
   { script: Partial<Script>; standsAt?: string; plan?: ReturnType<typeof aPlan>; isCancelled?: boolean }
@@ -253,9 +256,9 @@ describe('a history of today', () => {
       const history = JSON.parse(historyToJSON(await handle.fetchHistory()));
       await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, handle.workflowId);
       if (isOpen) await handle.terminate('the test has seen enough');
-      if (process.env.RECORD_HISTORIES) {
-        mkdirSync(folder, { recursive: true });
-        writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(history, null, 1)}\n`);
+      const file = join(folder, `${name}.json`);
+      if (process.env.RECORD_HISTORIES && !existsSync(file)) {
+        writeFileSync(file, `${JSON.stringify(history, null, 1)}\n`);
       }
     },
   );
