@@ -3,6 +3,7 @@ import type { ActivityDeps } from './deps.js';
 import { notReady } from './failure.js';
 import { type LookInput, lookAndRecord, type VerdictOutcome, verdictOutcome } from './look.js';
 import { reportVerdict } from './provider-health.js';
+import { recordedVerdict } from './recorded-verdict.js';
 
 export type PollInput = LookInput & {
   intervalMs: number;
@@ -17,8 +18,10 @@ const JITTER = 0.1;
  * Looks at a task until the provider has decided. "Not yet" is thrown, so that Temporal's own retry is the wait: it writes no
  * history and survives every process. A failed look is retried too; only the provider's word is a verdict.
  */
-export async function pollTask(deps: ActivityDeps, input: PollInput): Promise<VerdictOutcome> {
+export async function pollTask(deps: ActivityDeps, input: PollInput): Promise<VerdictOutcome | { kind: 'stalled' }> {
   await crashPoint('S5', input);
+  const recorded = await recordedVerdict(deps, input);
+  if (recorded) return recorded;
   const look = await lookAndRecord(deps, input);
   if (look.status !== 'pending') {
     await crashPoint('S6', input);

@@ -8,6 +8,7 @@ import type { ActivityDeps } from './deps.js';
 import { withHeartbeat } from './heartbeat.js';
 import { admitTry, reportSubmission } from './provider-health.js';
 import { recordForAWhile } from './record.js';
+import { isOver } from './recorded-verdict.js';
 
 export type SubmitInput = AttemptRef & {
   route: Route;
@@ -85,7 +86,7 @@ async function answerOfEarlierRun(deps: ActivityDeps, row: AttemptRow): Promise<
 
 /** What an attempt's row says of its submit; undefined while no answer is written there. */
 export function recordedOutcome(row: AttemptRow): SubmitOutcome | undefined {
-  if (row.task) return { kind: 'accepted', task: row.task };
+  if (row.task) return { kind: 'accepted', task: row.task, ...(isOver(row) && { isFinished: true }) };
   if (row.state === 'refused' || row.state === 'not_sent') {
     const errorClass = row.failure?.class ?? 'PROVIDER_INTERNAL';
     return { kind: row.state, errorClass, retryAfterMs: row.failure?.retryAfterMs };

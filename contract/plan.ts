@@ -49,7 +49,7 @@ export type JobTiming = {
 
 export type JobLimits = { triesPerProvider: number; triesPerJob: number; spendMicros: number };
 
-/** What the workflow is started with: ids, numbers and names only, no prompt and no address. */
+/** How a job is to go: ids, numbers and names only, no prompt and no address. */
 export type JobPlan = {
   routes: Route[];
   timing: JobTiming;
@@ -58,10 +58,26 @@ export type JobPlan = {
   unknownPolicy?: UnknownPolicy;
 };
 
-export type VideoJobInput = JobPlan & { jobId: string; workspaceId: string };
-
 /** One try at one provider. The number counts from 1 within the job. */
 export type AttemptRef = { jobId: string; attempt: number };
+
+/** Where a job stands that is started again because its workflow was lost, as its attempts tell. */
+export type Resumption = {
+  /** The last attempt that was written down. Whatever became of it, it is not sent again. */
+  attempt: number;
+  routeIndex: number;
+  triesOnRoute: number;
+  /** What the attempts before it may have cost. */
+  spentMicros: number;
+  hasLeftUnknown: boolean;
+  /** Tasks before it that were left without the provider's word. */
+  abandoned: { attempt: number; task: ProviderTask }[];
+  /** The lost workflow may have been told so and have begun to stop. */
+  isCancelRequested: boolean;
+};
+
+/** What the workflow of a job is started with. */
+export type VideoJobInput = JobPlan & { jobId: string; workspaceId: string; resumption?: Resumption };
 
 /** An accepted try. */
 export type LiveAttempt = AttemptRef & { task: ProviderTask };

@@ -5,6 +5,7 @@ import {
   WorkflowIdReusePolicy,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
+import type { Resumption } from '../contract/plan.js';
 import { searchAttributeNames, workflowQueue } from '../contract/queues.js';
 import type { JobToStart } from '../store/dispatch-queue.js';
 import type { videoJob } from '../workflows/video-job.js';
@@ -20,6 +21,8 @@ const keys = {
 type StartOptions = {
   /** There may have been a workflow under this id that ended before its job did. */
   mayHaveRun?: boolean;
+  /** Where that one stood. */
+  resumption?: Resumption | undefined;
 };
 
 /**
@@ -29,14 +32,14 @@ type StartOptions = {
 export async function startWorkflow(
   client: Client,
   job: JobToStart,
-  { mayHaveRun = false }: StartOptions = {},
+  { mayHaveRun = false, resumption }: StartOptions = {},
 ): Promise<void> {
   const { id, workspace_id: workspaceId, model, operation, provider, duration_seconds: seconds, plan } = job;
   try {
     await client.workflow.start<typeof videoJob>('videoJob', {
       workflowId: id,
       taskQueue: workflowQueue,
-      args: [{ jobId: id, workspaceId, ...plan }],
+      args: [{ jobId: id, workspaceId, ...plan, ...(resumption && { resumption }) }],
       workflowIdReusePolicy: mayHaveRun
         ? WorkflowIdReusePolicy.ALLOW_DUPLICATE
         : WorkflowIdReusePolicy.REJECT_DUPLICATE,

@@ -1,7 +1,8 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from '../runtime/logger.js';
-import type { JobToSweep, SweepList } from '../store/sweep.js';
+import type { EarlierAttempt, JobToSweep, SweepList } from '../store/sweep.js';
 import type { Calls } from './calls.js';
+import { isLost, resumptionOf } from './resumption.js';
 import { startWorkflow } from './start.js';
 
 type Deps = {
@@ -22,7 +23,7 @@ const LEAST_DEADLINE_MS = 60_000;
 
 /**
  * Looks for the workflow of every open job, and starts those again that have none: the server's file was lost, or somebody terminated
- * it. The new run resumes, because every step first reads what the lost one recorded.
+ * it. The new run goes on at the last attempt, whose steps first read what the lost one recorded.
  */
 export async function sweepLostWorkflows(deps: Deps, signal: AbortSignal): Promise<void> {
   const { sweepList, intervalMs } = deps;
@@ -56,14 +57,21 @@ async function sweep(deps: Deps, job: JobToSweep): Promise<void> {
   const workflow = await calls.soon(() => endOfWorkflow(client, job.id));
   if (!workflow || !(await deps.mayStart())) return;
   // Read after the workflow was found closed: one that had settled its job has done so by then.
-  if (!(await sweepList.prepareRevival(job.id))) return;
-  const { timing } = job.plan;
-  const remainingMs = Math.max(timing.deadlineMs - job.started_ago_ms, LEAST_DEADLINE_MS);
-  const deadlineMs = Math.round(Math.min(remainingMs, timing.deadlineMs));
-  const plan = { ...job.plan, timing: { ...timing, deadlineMs } };
-  await calls.soon(() => startWorkflow(client, { ...job, plan }, { mayHaveRun: true }));
+  const earlier = await sweepList.prepareRevival(job.id);
+  if (!earlier) return;
+  const plan = { ...job.plan, timing: { ...job.plan.timing, deadlineMs: remainingMs(job, earlier.attempts) } };
+  const resumption = resumptionOf(plan.routes, earlier);
+  await calls.soon(() => startWorkflow(client, { ...job, plan }, { mayHaveRun: true, resumption }));
   logger.warn({ jobId: job.id, workflow }, 'an open job had no running workflow; it was started again');
   await sweepList.recordRevival({ jobId: job.id, workflow });
+}
+
+/** What is left of the job's time. While nobody knows what became of an attempt, the clock may have stood still: then all of it. */
+function remainingMs({ plan, started_ago_ms: startedAgoMs }: JobToSweep, attempts: EarlierAttempt[]): number {
+  const { deadlineMs } = plan.timing;
+  const last = attempts.at(-1);
+  if (last && isLost(last.state)) return deadlineMs;
+  return Math.round(Math.min(Math.max(deadlineMs - startedAgoMs, LEAST_DEADLINE_MS), deadlineMs));
 }
 
 /** Every other status, and those that only a later server knows, is of a workflow that goes on. */

@@ -1,3 +1,5 @@
+import type { ProviderTask } from '../contract/provider.js';
+import type { AttemptState } from '../contract/states.js';
 import type { Database } from './database.js';
 import type { JobToStart } from './dispatch-queue.js';
 
@@ -6,6 +8,19 @@ export type JobToSweep = JobToStart & {
   /** Since its workflow was first started. */
   started_ago_ms: number;
 };
+
+/** What the lost workflow of a job had tried. */
+export type EarlierAttempt = {
+  number: number;
+  account: string;
+  upstreamModel: string;
+  state: AttemptState;
+  task: ProviderTask | null;
+  charged: 'yes' | 'no' | 'possibly';
+  costMicros: number;
+};
+
+export type EarlierLife = { attempts: EarlierAttempt[]; isCancelRequested: boolean };
 
 export type SweepList = ReturnType<typeof createSweepList>;
 
@@ -32,7 +47,14 @@ const giveBackStatement = {
 /** A cancel that the lost workflow was told of is told to the new one, too. */
 const prepareStatement = {
   name: 'prepare_revival',
-  text: `update jobs set cancel_delivered_at = null where id = $1 and state in ('queued', 'running') returning id`,
+  text: `update jobs set cancel_delivered_at = null where id = $1 and state in ('queued', 'running')
+    returning cancel_requested_at is not null as is_cancel_requested`,
+};
+
+const attemptsStatement = {
+  name: 'earlier_attempts',
+  text: `select number, account, upstream_model as "upstreamModel", state, task, charged, cost_micros as "costMicros"
+    from attempts where job_id = $1 order by number`,
 };
 
 const revivedStatement = {
@@ -58,10 +80,12 @@ export function createSweepList(database: Database) {
       await run(giveBackStatement, [jobIds]);
     },
 
-    /** To be called before the job is started again. False when it has ended meanwhile: then it needs no workflow. */
-    async prepareRevival(jobId: string): Promise<boolean> {
-      const open = await run(prepareStatement, [jobId]);
-      return open.length > 0;
+    /** To be called before the job is started again: what it did so far. Undefined when it has ended meanwhile and needs no workflow. */
+    async prepareRevival(jobId: string): Promise<EarlierLife | undefined> {
+      const [open] = await run<{ is_cancel_requested: boolean }>(prepareStatement, [jobId]);
+      if (!open) return undefined;
+      const attempts = await run<EarlierAttempt>(attemptsStatement, [jobId]);
+      return { attempts, isCancelRequested: open.is_cancel_requested };
     },
 
     /** Says in the job's events that it was started again, and what had become of its workflow. */

@@ -1,5 +1,5 @@
 import type { JobFailureCode } from '../contract/errors.js';
-import type { JobPlan, Route } from '../contract/plan.js';
+import type { JobPlan, Resumption, Route } from '../contract/plan.js';
 import type { ProviderTask } from '../contract/provider.js';
 import type { ProviderErrorClass } from '../contract/provider-errors.js';
 import type { JobPhase, ProviderCancel } from '../contract/states.js';
@@ -49,7 +49,7 @@ export type Outcome =
 
 /** All that a decision depends on. Plain data, so that every decision can be put in a table. */
 export type JobState = {
-  plan: JobPlan;
+  plan: ResumablePlan;
   step: Step;
   routeIndex: number;
   triesOnRoute: number;
@@ -63,15 +63,19 @@ export type JobState = {
   providerCancel: ProviderCancel | null;
 };
 
-export function startState(plan: JobPlan): JobState {
+type ResumablePlan = JobPlan & { resumption?: Resumption };
+
+/** A job that was started again begins at its last attempt: a submit that only asks what became of it. */
+export function startState(plan: ResumablePlan): JobState {
+  const { resumption } = plan;
   return {
     plan,
-    step: { kind: 'submit', attempt: 1, afterMs: 0 },
-    routeIndex: 0,
-    triesOnRoute: 1,
-    spentMicros: 0,
-    hasLeftUnknown: false,
-    abandoned: [],
+    step: { kind: 'submit', attempt: resumption?.attempt ?? 1, afterMs: 0 },
+    routeIndex: resumption?.routeIndex ?? 0,
+    triesOnRoute: resumption?.triesOnRoute ?? 1,
+    spentMicros: resumption?.spentMicros ?? 0,
+    hasLeftUnknown: resumption?.hasLeftUnknown ?? false,
+    abandoned: resumption?.abandoned ?? [],
     interruptedBy: null,
     providerCancel: null,
   };

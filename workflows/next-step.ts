@@ -162,6 +162,8 @@ function interrupt(state: JobState, by: 'cancel' | 'deadline'): JobState {
   const { step } = state;
   switch (step.kind) {
     case 'submit':
+      // A resumed attempt may own a task, which is asked for first.
+      if (step.attempt === state.plan.resumption?.attempt) return interrupted;
       return end(interrupted, 'deadline_exceeded');
     case 'hold':
       return by === 'cancel' ? finish(interrupted, { state: 'canceled' }) : state;

@@ -30,7 +30,7 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
   let deadlineAtMs = Date.now() + input.timing.deadlineMs;
   const activities = createSteps(input);
   const story: string[] = [];
-  let isCancelRequested = false;
+  let isCancelRequested = input.resumption?.isCancelRequested ?? false;
   let state = startState(input);
 
   CancellationScope.current().cancelRequested.catch(() => {
