@@ -1,7 +1,6 @@
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { Transform } from 'node:stream';
-import { setTimeout as pause } from 'node:timers/promises';
 
 /**
  * `refuse`: nobody listens. `silence`: connections are taken and nothing passes. `reset_after_request`: what was asked passes, the answer is
@@ -79,7 +78,7 @@ export async function startLine(targetPort: number, port: number) {
 function late(): Transform {
   return new Transform({
     transform(chunk: Buffer, _, done) {
-      void pause(LATE_MS).then(() => done(null, chunk));
+      setTimeout(() => done(null, chunk), LATE_MS);
     },
   });
 }

@@ -15,8 +15,7 @@ describe('the policy for jobs of which nobody knows', () => {
   };
 
   it('is that of the workspace when the job is accepted, and stays', async () => {
-    const { workspaceId, ...caller } = await api.addWorkspace();
-    const first = await createJob(caller);
+    const first = await createJob(await api.addWorkspace());
     expect(await policyOf(first)).toBe('fail');
 
     const other = await api.addWorkspace();

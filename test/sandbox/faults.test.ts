@@ -165,7 +165,7 @@ describe('a scripted fault', () => {
     const prompt = await planned({ call: 'submit', fault: 'server_error', times: null, share: 0.5 });
     const statuses = new Set<number>();
     for (let call = 1; call <= 40; call += 1) statuses.add((await submitOf(prompt)).status);
-    expect([...statuses].toSorted()).toEqual([200, 500]);
+    expect(statuses).toEqual(new Set([200, 500]));
   });
 
   it('happens for ever until it is cleared', async () => {
