@@ -29,6 +29,7 @@ const RETRY_FOR_MS = 10_000;
 const RETRY_EVERY_MS = 250;
 const READY_WITHIN_MS = 60_000;
 const LOOK_EVERY_MS = 25;
+const LOCK_IS_EMPTY_FOR_MS = 1_000;
 /** Running sessions are cut, nothing committed is lost. */
 export const FAST_SHUTDOWN = { signal: 'SIGINT', patienceMs: 10_000 } as const;
 
@@ -141,8 +142,21 @@ async function withClient<Result>(url: string, work: (client: pg.Client) => Prom
 async function stopOrphan(dataFolder: string): Promise<void> {
   const file = join(dataFolder, 'postmaster.pid');
   if (!existsSync(file)) return;
-  const pid = Number.parseInt(readFileSync(file, 'utf8'), 10);
+  const pid = await pidIn(file);
+  // Killed before it had written there: no server starts over such a remnant.
+  if (pid === undefined) return rm(file, { force: true });
   const startedAt = startOf(pid);
   if (!startedAt || !whereabouts(pid).includes(realpathSync(dataFolder))) return;
   await stopProcess({ pid, startedAt }, FAST_SHUTDOWN);
+}
+
+/** The number in a lock file, which has none for a moment while its server starts, and for good when it is killed in that moment. */
+async function pidIn(file: string): Promise<number | undefined> {
+  const giveUpAtMs = Date.now() + LOCK_IS_EMPTY_FOR_MS;
+  for (;;) {
+    const pid = existsSync(file) ? Number.parseInt(readFileSync(file, 'utf8'), 10) : Number.NaN;
+    if (!Number.isNaN(pid)) return pid;
+    if (Date.now() > giveUpAtMs) return undefined;
+    await pause(LOOK_EVERY_MS);
+  }
 }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, truncateSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,7 +7,7 @@ import pg from 'pg';
 import { findProjectRoot } from '../../runtime/root.js';
 import { freePort } from '../../standalone/ports.js';
 import { FAST_SHUTDOWN, startPostgres } from '../../standalone/postgres.js';
-import { removePostgres } from '../../standalone/postgres-place.js';
+import { placePostgres, removePostgres } from '../../standalone/postgres-place.js';
 import { type Child, isRunning, stopProcess } from '../../standalone/processes.js';
 
 describe('startPostgres', () => {
@@ -68,6 +68,16 @@ describe('startPostgres', () => {
     const killed = started.at(-1);
     process.kill(killed?.pid ?? 0, 'SIGKILL');
     await killed?.ended;
+    const { url } = await start();
+    expect(await query(url, 'select word from kept')).toEqual([{ word: 'still here' }]);
+  }, 20_000);
+
+  it('starts again where the server was killed before it had written its lock', async () => {
+    const killed = started.at(-1);
+    process.kill(killed?.pid ?? 0, 'SIGKILL');
+    await killed?.ended;
+    const { dataFolder } = await placePostgres(home);
+    truncateSync(join(dataFolder, 'postmaster.pid'));
     const { url } = await start();
     expect(await query(url, 'select word from kept')).toEqual([{ word: 'still here' }]);
   }, 20_000);
