@@ -38,7 +38,7 @@ async function run(): Promise<void> {
     isEnding = true;
     void world.close().then(() => process.exit(1));
   };
-  process.once('SIGINT', stop).once('SIGTERM', stop);
+  process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
     const report = await runEpisodes({
       world,
