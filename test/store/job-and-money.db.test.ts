@@ -5,6 +5,7 @@ import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
 import { createJobs, type NewJob } from '../../store/jobs.js';
 import { createLedger } from '../../store/ledger.js';
+import { checkLedger } from '../../store/ledger-check.js';
 import { createSettlement } from '../../store/settlement.js';
 import { aNewJob } from '../support/jobs.js';
 import { aRoute } from '../support/plans.js';
@@ -111,6 +112,36 @@ describe('a job and its money', () => {
       'provider_cost 800000',
     ]);
     expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 275_000, heldMicros: 0 });
+  });
+
+  it.each([
+    ['longer than asked', 9.5, 800_000],
+    ['shorter by half a second', 7.5, 800_000],
+    ['shorter by a little more', 7.499, 749_900],
+    ['of no length', 0, 0],
+  ])('lets the measured file decide: %s', async (_, measured, micros) => {
+    const { jobId, workspaceId } = await aStoredJob(measured);
+    const settled = await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
+    expect(settled.capturedMicros).toBe(micros);
+    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 800_000 - micros, heldMicros: 0 });
+    expect(await checkLedger(database)).toEqual([]);
+  });
+
+  it('charges the files that are there when some of several were not delivered', async () => {
+    const owner = await aWorkspace(database, { credits: 3 });
+    const newJob = aNewJob(owner, { holdMicros: 2_400_000 });
+    const { job } = await createJobs(database).accept({ ...newJob, request: { ...newJob.request, variants: 3 } });
+    await createAttempts(database).intend({ jobId: job.id, attempt: 1, route: aRoute() });
+    for (const [variant, durationSeconds] of [8, 5].entries()) {
+      const stored = { key: `${job.id}-${variant}.mp4`, bytes: 10, sha256: 'ab' };
+      const video = { jobId: job.id, variant, stored, contentType: 'video/mp4', facts: { ...facts, durationSeconds } };
+      await createArtifacts(database).addVideo({ ...video, retentionDays: 30 });
+    }
+    const settlement = createSettlement(database);
+    const settled = await settlement.settle({ jobId: job.id, state: 'succeeded', providerCancel: null });
+    expect(settled.capturedMicros).toBe(1_300_000);
+    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 1_100_000, heldMicros: 0 });
+    expect(await checkLedger(database)).toEqual([]);
   });
 
   const from = (sourceSeconds: number) => ({
