@@ -43,19 +43,15 @@ describe('sweepProvider', () => {
     const input = { account: 'first', lookBackMs: 120 * MINUTE_MS, ...times };
     return { calls, sweep: () => runActivity(sweepProvider, deps, input) };
   }
-  /** A job whose submit at 30 minutes ago was never answered. */
-  async function aLostJob({ hasEnded }: { hasEnded: boolean }) {
+  /** A job whose submit, 30 minutes ago, was never answered. */
+  async function aLostJob({ hasEnded, sentAt = ago(30) }: { hasEnded: boolean; sentAt?: Date }) {
     const owner = await aWorkspace(database, { credits: 1 });
     const { job } = await createJobs(database).accept(aNewJob(owner));
     const ref = { jobId: job.id, attempt: 1 };
     const attempts = createAttempts(database);
     await attempts.intend({ ...ref, route: aRoute() });
     await attempts.recordLost(ref);
-    await database.queries
-      .updateTable('attempts')
-      .set({ intended_at: ago(30) })
-      .where('job_id', '=', job.id)
-      .execute();
+    await database.queries.updateTable('attempts').set({ intended_at: sentAt }).where('job_id', '=', job.id).execute();
     const ending = { jobId: job.id, state: 'failed', errorCode: 'submission_unknown', providerCancel: null } as const;
     if (hasEnded) await createSettlement(database).settle(ending);
     return ref;
@@ -162,6 +158,19 @@ describe('sweepProvider', () => {
     await createAttempts(database).recordSubmission({ ...ref, submission });
     const listed = [owned, aListedTask('task-2', { createdAt: ago(1) }), aListedTask('task-3', { createdAt: null })];
     expect(await sweepOf(listed).sweep()).toEqual({ adopted: 0, canceled: 0, writtenOff: 0 });
+  });
+
+  it('books nothing for a task whose owner writes its answer down at this very moment', async () => {
+    const ref = await aLostJob({ hasEnded: true, sentAt: ago(600) });
+    const orphan = aListedTask('task-1', { status: 'open' });
+    const { sweep } = sweepOf([orphan], {
+      cancel: async (task) => {
+        await createAttempts(database).recordSubmission({ ...ref, submission: { outcome: 'accepted', task } });
+        return 'too_late';
+      },
+    });
+    expect(await sweep()).toEqual({ adopted: 0, canceled: 0, writtenOff: 0 });
+    expect(await orphans()).toEqual([]);
   });
 
   it('asks nothing of a provider that cannot list', async () => {
