@@ -1,5 +1,6 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, Server as Listener } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
 
 const HEADERS_TIMEOUT_MS = 15_000;
 /** The largest body over a slow line. */
@@ -9,6 +10,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 15_000;
 const IDLE_TIMEOUT_MS = 120_000;
 const DRAIN_MS = 20_000;
 const CLOSE_IDLE_EVERY_MS = 100;
+/** So long a connection may be idle after its last answer before we close it when we stop: its next request may be on its way. */
+const LAST_REQUEST_WITHIN_MS = 300;
 
 export type HttpServer = {
   /** Where it listens. */
@@ -48,7 +51,9 @@ export async function startServer(
       isClosing = true;
       // Told in time, callers send their next request elsewhere instead of into a closing connection.
       for (const response of openResponses) if (!response.headersSent) response.setHeader('Connection', 'close');
-      const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+      // Not the server's own `close`, which cuts idle connections at once.
+      const closed = new Promise<void>((resolve) => Listener.prototype.close.call(server, () => resolve()));
+      await Promise.race([closed, pause(LAST_REQUEST_WITHIN_MS)]);
       const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
       const giveUp = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;

@@ -6,6 +6,7 @@ import { startServer } from '../../api/server.js';
 import { ServiceError } from '../../contract/errors.js';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { createJob, livesOf } from '../support/lives.js';
+import { until } from '../support/until.js';
 
 const path = '/api/v1/videos/jobs';
 const fail = async (): Promise<never> => {
@@ -124,5 +125,24 @@ describe('a server that stops', () => {
     expect(refusal.code).toBe('ECONNREFUSED');
     expect([await response.text(), response.headers.get('connection')]).toEqual(['done', 'close']);
     await closed;
+  });
+
+  it('answers a request that was on its way over a kept connection, and closes it then', async () => {
+    const server = await startServer((_, response) => void response.end('done'), { host: '127.0.0.1', port: 0 });
+    const kept = connect(Number(new URL(server.url).port), '127.0.0.1');
+    let answers = '';
+    kept.setEncoding('utf8').on('data', (text: string) => {
+      answers += text;
+    });
+    const ended = once(kept, 'end');
+    kept.write('GET / HTTP/1.1\r\nhost: here\r\n\r\n');
+    await until(() => answers.includes('done'));
+
+    const closed = server.close();
+    kept.write('GET / HTTP/1.1\r\nhost: here\r\n\r\n');
+    await Promise.all([ended, closed]);
+
+    const [, , second] = answers.split('HTTP/1.1 ');
+    expect(second).toMatch(/^200 OK.*connection: close.*done/is);
   });
 });
