@@ -8,7 +8,7 @@ import { pathToFileURL } from 'node:url';
 import { Client, Connection } from '@temporalio/client';
 import { type Stack, startStack } from '../bench/support/stack.js';
 import { findProjectRoot } from '../runtime/root.js';
-import { freePort } from '../standalone/ports.js';
+import { createPorts } from '../standalone/ports.js';
 import { untilHealthy } from '../standalone/services.js';
 import { createDatabase, type Database } from '../store/database.js';
 import { type Caller, createCaller } from './caller.js';
@@ -41,6 +41,7 @@ export type World = {
 };
 
 const DISK_MEGABYTES = 192;
+const FIRST_PORT = 18_090;
 
 export async function startWorld(): Promise<World> {
   const closing: (() => unknown)[] = [];
@@ -66,10 +67,14 @@ async function build(closing: (() => unknown)[]): Promise<Omit<World, 'close'>> 
   const clipsDir = join(findProjectRoot(), '.reelay', 'clips');
   const word = `canary-${randomBytes(8).toString('hex')}`;
 
-  const sandboxPort = await freePort();
+  // Not any free port: those are given to connections, and this stack starts many.
+  const ports = createPorts();
+  closing.push(() => ports.release());
+  const portFor = (variable: string) => ports.choose({ variable, preferred: FIRST_PORT, environment: process.env });
+  const sandboxPort = await portFor('FAULTS_SANDBOX_PORT');
   const sandboxProcess = await startSandbox(sandboxPort, clipsDir);
   closing.push(() => sandboxProcess.kill('SIGTERM'));
-  const linePort = await freePort();
+  const linePort = await portFor('FAULTS_LINE_PORT');
   const line = await startLine(sandboxPort, linePort);
   closing.push(() => line.close());
   const crashFolder = join(folder, 'crash-points');

@@ -4,11 +4,23 @@ import type { AcceptedJob } from '../cell.js';
 import { eventually } from '../patience.js';
 import type { World } from '../world.js';
 
-type Wanted = { mark: string; jobs: number; atOnce: number; everyMs?: number };
+type Wanted = {
+  mark: string;
+  jobs: number;
+  atOnce: number;
+  everyMs?: number;
+  /** How long the provider takes for each. */
+  lastSeconds?: number;
+};
 
 /** Creates many jobs, as so many careful callers would. */
-export async function createMany(world: World, { mark, jobs, atOnce, everyMs = 0 }: Wanted): Promise<AcceptedJob[]> {
+export async function createMany(world: World, wanted: Wanted): Promise<AcceptedJob[]> {
+  const { mark, jobs, atOnce, everyMs = 0, lastSeconds } = wanted;
   const created: AcceptedJob[] = [];
+  if (lastSeconds) {
+    const script = { call: 'submit', fault: 'stall', times: null, seconds: lastSeconds } as const;
+    await world.sandbox.script({ ...script, promptIncludes: `${mark}-of-many-` });
+  }
   await times(jobs, atOnce, async (index) => {
     const ofJob = `${mark}-of-many-${index}-`;
     created.push(await world.caller.create({ prompt: world.promptOf(ofJob), idempotencyKey: `key of ${ofJob}` }));
