@@ -14,6 +14,7 @@ export type JobView = z.infer<typeof jobSchema>;
 
 const ANSWER_WITHIN_MS = 15_000;
 const TRY_AGAIN_MS = 100;
+const GIVE_UP_AFTER_MS = 180_000;
 const LOOK_AGAIN_MS = 50;
 const endedStates = new Set(['succeeded', 'failed', 'canceled']);
 
@@ -43,12 +44,14 @@ export function createCaller(address: () => { apiUrl: string; apiKey: string }) 
 
     async create(wanted: Wanted): Promise<AcceptedJob> {
       const { prompt, idempotencyKey } = wanted;
+      const giveUpAtMs = performance.now() + GIVE_UP_AFTER_MS;
       for (;;) {
         const response = await this.ask(wanted).catch(() => undefined);
         if (response?.status === 202) return { id: jobSchema.parse(await response.json()).id, prompt, idempotencyKey };
         if (response && response.status < 500 && response.status !== 409 && response.status !== 429) {
           throw new Error(`a job was refused: ${response.status} ${await response.text()}`);
         }
+        if (performance.now() > giveUpAtMs) throw new Error('a job was not taken for minutes');
         await pause(TRY_AGAIN_MS);
       }
     },
@@ -67,8 +70,9 @@ export function createCaller(address: () => { apiUrl: string; apiKey: string }) 
       return undefined;
     },
 
-    async cancel(id: string): Promise<void> {
-      await send('POST', `/api/v1/videos/jobs/${id}/cancel`);
+    /** Whether the wish was taken. */
+    async cancel(id: string): Promise<boolean> {
+      return (await send('POST', `/api/v1/videos/jobs/${id}/cancel`)).ok;
     },
   };
 }

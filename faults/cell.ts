@@ -21,14 +21,14 @@ export type EpisodeResult = {
   violations: string[];
 };
 
-/** One kind of fault. */
-export type Cell = {
+/** One kind of fault, at a place where it can be played. */
+export type Cell<Place = World> = {
   name: string;
   /** It touches more than its own jobs, so nothing else may run beside it. */
   isAlone: boolean;
   /** Episodes in one run, where each takes long. */
   most?: number;
   /** Why it cannot run here; undefined when it can. */
-  whyNot?(world: World): string | undefined;
-  run(world: World, episode: Episode): Promise<EpisodeResult>;
+  whyNot?(place: Place): string | undefined;
+  run(place: Place, episode: Episode): Promise<EpisodeResult>;
 };

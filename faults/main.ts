@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { findProjectRoot } from '../runtime/root.js';
 import { allCells } from './cells/all.js';
+import { checksOf } from './invariants/check.js';
 import { describeRun, printReport } from './report.js';
 import { isGood, runEpisodes } from './run.js';
 import { startWorld } from './world.js';
@@ -46,7 +47,7 @@ async function run(): Promise<void> {
       seed,
       episodes: Number(values.episodes),
       say,
-      filesGraceMs: FILES_GRACE_MS,
+      checks: checksOf(world, { filesGraceMs: FILES_GRACE_MS }),
     });
     printReport(report);
     if (!values.only)
@@ -57,6 +58,8 @@ async function run(): Promise<void> {
   } finally {
     if (!isEnding) await world.close();
   }
+  // An episode that broke off may have left callers behind who would go on for minutes.
+  process.exit();
 }
 
 /** Puts the run where the last one stood. */

@@ -1,8 +1,6 @@
 import type { AcceptedJob, Cell, Episode, EpisodeResult } from './cell.js';
-import { checkJobs, checkWhole } from './invariants/check.js';
 import type { Violation } from './invariants/violation.js';
 import { createRandom, type Random } from './random.js';
-import type { World } from './world.js';
 
 export type CellReport = {
   cell: string;
@@ -20,22 +18,28 @@ export type RunReport = {
   violations: Violation[];
 };
 
-type Run = {
-  world: World;
-  cells: readonly Cell[];
+type Run<Place> = {
+  world: Place;
+  cells: readonly Cell<Place>[];
   seed: number;
   /** Each cell has one at least. */
   episodes: number;
+  /** Episodes that touch only their own jobs run together, so many at once. */
+  together?: number;
+  checks: Checks;
   say: (text: string) => void;
-  /** What is younger may belong to a step under way. */
-  filesGraceMs: number;
 };
-type Planned = { cell: Cell; episode: Episode };
+/** What reads the invariants: of the jobs of a batch, and of the whole at the end. */
+export type Checks = {
+  ofJobs(jobs: readonly AcceptedJob[]): Promise<Violation[]>;
+  ofWhole(aJobId: string | undefined): Promise<Violation[]>;
+};
+type Planned<Place> = { cell: Cell<Place>; episode: Episode };
 
-/** Episodes that touch only their own jobs run together. */
 const TOGETHER = 16;
 
-export async function runEpisodes({ world, cells, seed, episodes, say, filesGraceMs }: Run): Promise<RunReport> {
+export async function runEpisodes<Place>(run: Run<Place>): Promise<RunReport> {
+  const { world, cells, seed, episodes, together = TOGETHER, checks, say } = run;
   const random = createRandom(seed);
   const skipped: RunReport['skipped'] = [];
   const runnable = cells.filter((cell) => {
@@ -48,11 +52,11 @@ export async function runEpisodes({ world, cells, seed, episodes, say, filesGrac
   let done = 0;
 
   const planned = dealEpisodes({ cells: runnable, seed, episodes, random });
-  for (const batch of batchesOf(planned)) {
+  for (const batch of batchesOf(planned, together)) {
     const results = await Promise.all(batch.map((each) => runOne(world, each)));
     const jobs = results.flatMap((result) => result.jobs);
     aJobId ??= jobs[0]?.id;
-    const violations = await checkJobs(world, jobs);
+    const violations = await checks.ofJobs(jobs);
     for (const [index, { cell }] of batch.entries()) {
       const result = results[index];
       if (result) note(reports, cell, result, violations);
@@ -63,22 +67,14 @@ export async function runEpisodes({ world, cells, seed, episodes, say, filesGrac
       `${done}/${planned.length} ${batch.map(({ cell }) => cell.name).join(' ')}${bad > 0 ? ` — ${bad} violations` : ''}`,
     );
   }
-  return { seed, cells: [...reports.values()], skipped, violations: await checkWhole(world, { filesGraceMs, aJobId }) };
+  return { seed, cells: [...reports.values()], skipped, violations: await checks.ofWhole(aJobId) };
 }
 
+type Deal<Place> = { cells: Cell<Place>[]; seed: number; episodes: number; random: Random };
+
 /** Every cell once, in an order of chance, and again until there are enough. */
-function dealEpisodes({
-  cells,
-  seed,
-  episodes,
-  random,
-}: {
-  cells: Cell[];
-  seed: number;
-  episodes: number;
-  random: Random;
-}) {
-  const planned: Planned[] = [];
+function dealEpisodes<Place>({ cells, seed, episodes, random }: Deal<Place>): Planned<Place>[] {
+  const planned: Planned<Place>[] = [];
   for (let round = 1; planned.length < episodes; round += 1) {
     const open = cells.filter(({ most = Number.POSITIVE_INFINITY }) => round <= most);
     if (open.length === 0) break;
@@ -92,15 +88,15 @@ function dealEpisodes({
   return planned;
 }
 
-function batchesOf(planned: Planned[]): Planned[][] {
+function batchesOf<Place>(planned: Planned<Place>[], most: number): Planned<Place>[][] {
   const alone = planned.filter(({ cell }) => cell.isAlone).map((each) => [each]);
   const sociable = planned.filter(({ cell }) => !cell.isAlone);
-  const together: Planned[][] = [];
-  for (let from = 0; from < sociable.length; from += TOGETHER) together.push(sociable.slice(from, from + TOGETHER));
+  const together: Planned<Place>[][] = [];
+  for (let from = 0; from < sociable.length; from += most) together.push(sociable.slice(from, from + most));
   return [...together, ...alone];
 }
 
-async function runOne(world: World, { cell, episode }: Planned): Promise<EpisodeResult> {
+async function runOne<Place>(world: Place, { cell, episode }: Planned<Place>): Promise<EpisodeResult> {
   try {
     return await cell.run(world, episode);
   } catch (error) {
@@ -109,7 +105,12 @@ async function runOne(world: World, { cell, episode }: Planned): Promise<Episode
   }
 }
 
-function note(reports: Map<string, CellReport>, { name }: Cell, result: EpisodeResult, found: Violation[]): void {
+function note(
+  reports: Map<string, CellReport>,
+  { name }: { name: string },
+  result: EpisodeResult,
+  found: Violation[],
+): void {
   const report = reports.get(name) ?? { cell: name, episodes: 0, fired: 0, violations: [], recoveredMs: [] };
   reports.set(name, report);
   report.episodes += 1;

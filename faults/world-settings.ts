@@ -37,6 +37,10 @@ export function worldSettings({ providersUrl, filePorts, providerKey }: Addresse
     JOB_DEADLINE_MS: '240000',
     RECONCILE_GRACE_MS: '6000',
     RECONCILE_BLIND_GRACE_MS: '1000',
+    SWEEP_INTERVAL_MS: '3000',
+    LEFT_TASK_FIRST_LOOK_MS: '2000',
+    LEFT_TASK_LONGEST_PAUSE_MS: '5000',
+    PROVIDER_SWEEP_INTERVAL_MS: '15000',
     RETRY_PAUSE_MS: '100',
     LONGEST_RETRY_AFTER_MS: '5000',
     // A clip has a few hundred kilobytes; what has no end must be cut soon.

@@ -69,6 +69,7 @@ async function killWorkerOften(world: World, { mark }: Episode): Promise<Episode
       continue;
     }
     await pause(KILL_EVERY_MS);
+    if (!isAlive(pid)) continue;
     process.kill(pid, 'SIGKILL');
     kills += 1;
   }

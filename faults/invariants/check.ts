@@ -1,7 +1,9 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { WorkflowNotFoundError } from '@temporalio/client';
 import { checkLedger } from '../../store/ledger-check.js';
 import type { AcceptedJob } from '../cell.js';
 import { eventually } from '../patience.js';
+import type { Checks } from '../run.js';
 import type { World } from '../world.js';
 import { jobsOfPrompts, readFacts } from './facts.js';
 import { checkFiles } from './files.js';
@@ -10,10 +12,19 @@ import { checkSecrets } from './secrets.js';
 import type { Violation } from './violation.js';
 
 const AWAY_FOR_MS = 60_000;
+const TIDIED_WITHIN_MS = 20_000;
 const WORKFLOW_ENDS_WITHIN_MS = 20_000;
 
+/** Everything that is checked of a world; files younger than the grace may belong to a step under way. */
+export function checksOf(world: World, { filesGraceMs }: { filesGraceMs: number }): Checks {
+  return {
+    ofJobs: (jobs) => checkJobs(world, jobs),
+    ofWhole: (aJobId) => checkWhole(world, { filesGraceMs, aJobId }),
+  };
+}
+
 /** Reads Postgres, Temporal and what the providers' stand-in saw, and says what does not hold of these jobs. */
-export async function checkJobs(world: World, jobs: readonly AcceptedJob[]): Promise<Violation[]> {
+async function checkJobs(world: World, jobs: readonly AcceptedJob[]): Promise<Violation[]> {
   if (jobs.length === 0) return [];
   const { database, sandbox } = world;
   await eventually(() => database.ping().then(() => true), { withinMs: AWAY_FOR_MS });
@@ -36,10 +47,13 @@ export async function checkJobs(world: World, jobs: readonly AcceptedJob[]): Pro
 }
 
 /** What does not hold of the whole: the ledger, the files, the logs and histories. */
-export async function checkWhole(world: World, { filesGraceMs, aJobId }: { filesGraceMs: number; aJobId?: string }) {
+async function checkWhole(world: World, { filesGraceMs, aJobId }: { filesGraceMs: number; aJobId?: string }) {
   const { database, artifactsDir, clipsDir, canaries } = world;
   const money = await checkLedger(database);
-  const files = await checkFiles({ database, artifactsDir, clipsDir, graceMs: filesGraceMs });
+  await tidy(world, filesGraceMs);
+  const checkAll = () => checkFiles({ database, artifactsDir, clipsDir, graceMs: filesGraceMs });
+  const isTidy = async () => ((await checkAll()).length === 0 ? true : undefined);
+  const files = (await eventually(isTidy, { withinMs: TIDIED_WITHIN_MS, everyMs: 1_000 })) ? [] : await checkAll();
   const secrets = checkSecrets({ home: world.stack().home, canaries, jobId: aJobId });
   const unbalanced = money.map(
     ({ rule, jobId, attempt, account, expectedMicros, foundMicros }): Violation => ({
@@ -49,6 +63,14 @@ export async function checkWhole(world: World, { filesGraceMs, aJobId }: { files
     }),
   );
   return [...unbalanced, ...files, ...secrets];
+}
+
+/** What dead processes left half-written is removed when a worker starts and has become old enough. */
+async function tidy(world: World, graceMs: number): Promise<void> {
+  await pause(graceMs);
+  const before = world.stack().pidOf('worker');
+  process.kill(before, 'SIGKILL');
+  await eventually(() => world.stack().pidOf('worker') !== before || undefined, { withinMs: AWAY_FOR_MS });
 }
 
 /** The end that the workflow gave; undefined where there is none. */

@@ -1,0 +1,104 @@
+import { describe, expect, it } from '@jest/globals';
+import type { Cell, EpisodeResult } from '../../faults/cell.js';
+import type { Violation } from '../../faults/invariants/violation.js';
+import { isGood, runEpisodes } from '../../faults/run.js';
+
+const went: EpisodeResult = { fired: true, recoveredMs: null, jobs: [], violations: [] };
+const aJob = (id: string) => ({ id, idempotencyKey: id, prompt: id });
+
+const aCell = (
+  name: string,
+  result: Partial<EpisodeResult> = {},
+  more: Partial<Cell<undefined>> = {},
+): Cell<undefined> => ({
+  name,
+  isAlone: false,
+  run: async () => ({ ...went, ...result }),
+  ...more,
+});
+
+type Given = {
+  cells: Cell<undefined>[];
+  episodes?: number;
+  seed?: number;
+  ofJobs?: Violation[];
+  ofWhole?: Violation[];
+};
+
+const run = ({ cells, episodes = 1, seed = 1, ofJobs = [], ofWhole = [] }: Given) =>
+  runEpisodes({
+    world: undefined,
+    cells,
+    seed,
+    episodes,
+    checks: { ofJobs: async () => ofJobs, ofWhole: async () => ofWhole },
+    say: () => {},
+  });
+
+describe('a run of faults', () => {
+  it('is good when every fault fired and everything holds', async () => {
+    expect(isGood(await run({ cells: [aCell('a'), aCell('b', {}, { isAlone: true })] }))).toBe(true);
+  });
+
+  it('is not good when a planned fault did not fire', async () => {
+    const report = await run({ cells: [aCell('a'), aCell('b', { fired: false })] });
+    expect(report.cells).toMatchObject([{ episodes: 1 }, { episodes: 1 }]);
+    expect(isGood(report)).toBe(false);
+  });
+
+  it('is not good when an episode, an invariant of its job, or one of the whole is broken', async () => {
+    expect(isGood(await run({ cells: [aCell('a', { violations: ['wrong'] })] }))).toBe(false);
+    const ofWhole: Violation[] = [{ invariant: 'I4', jobId: null, what: 'a file without a row' }];
+    expect(isGood(await run({ cells: [aCell('a')], ofWhole }))).toBe(false);
+    const ofJobs: Violation[] = [{ invariant: 'I2', jobId: 'job_b', what: 'bought twice' }];
+    const report = await run({
+      cells: [aCell('a', { jobs: [aJob('job_a')] }), aCell('b', { jobs: [aJob('job_b')] })],
+      ofJobs,
+    });
+    const blamed = report.cells.filter(({ violations }) => violations.length > 0);
+    expect(blamed).toMatchObject([{ cell: 'b', violations: ['I2 job_b: bought twice'] }]);
+  });
+
+  it('goes on when an episode breaks off, and says so', async () => {
+    const broken = aCell('a', {}, { run: () => Promise.reject(new Error('the line is cut')) });
+    const report = await run({ cells: [broken, aCell('b')] });
+    expect(isGood(report)).toBe(false);
+    expect(report.cells.flatMap(({ violations }) => violations)).toEqual(['the episode broke off: the line is cut']);
+  });
+
+  it('names the cells that cannot run here, and is good without them', async () => {
+    const report = await run({ cells: [aCell('a'), aCell('b', { fired: false }, { whyNot: () => 'needs wings' })] });
+    expect(report.skipped).toEqual([{ cell: 'b', why: 'needs wings' }]);
+    expect(isGood(report)).toBe(true);
+  });
+
+  it('deals each cell one episode at least and no more than it takes, the same for the same seed', async () => {
+    const orderOf = async (seed: number) => {
+      const order: string[] = [];
+      const noted = (name: string, most?: number) =>
+        aCell(
+          name,
+          {},
+          {
+            isAlone: true,
+            ...(most && { most }),
+            run: async (_, { random }) => {
+              order.push(`${name} ${random.next()}`);
+              return went;
+            },
+          },
+        );
+      await run({ cells: ['a', 'b', 'c'].map((name) => noted(name, name === 'c' ? 1 : undefined)), episodes: 9, seed });
+      return order;
+    };
+    const first = await orderOf(7);
+    expect(
+      first
+        .map((text) => text[0])
+        .toSorted()
+        .join(''),
+    ).toBe('aaaabbbbc');
+    expect(await orderOf(7)).toEqual(first);
+    expect(await orderOf(8)).not.toEqual(first);
+  });
+});
