@@ -94,8 +94,8 @@ describe('a run of faults', () => {
     const first = await orderOf(7);
     expect(
       first
-        .map((text) => text[0])
-        .toSorted()
+        .map((text) => text[0] ?? '')
+        .toSorted((left, right) => left.localeCompare(right))
         .join(''),
     ).toBe('aaaabbbbc');
     expect(await orderOf(7)).toEqual(first);
