@@ -11,6 +11,8 @@ import type { ArtifactDraft, ArtifactStore } from './store.js';
 /** Two characters, a slash, a name and an extension: nothing that could lead out of the folder. */
 const keyPattern = /^[a-z0-9]{2}\/[A-Za-z0-9_-]{8,128}\.[a-z0-9]{1,8}$/;
 
+const SHARD_CHARACTERS = 2;
+
 /** Artifacts as files below one folder: a temporary file, fsync, and a link to the final name, which fails if it is taken. */
 export function createDiskStore(folderUrl: string | URL): ArtifactStore {
   const folder = fileURLToPath(folderUrl);
@@ -25,6 +27,8 @@ export function createDiskStore(folderUrl: string | URL): ArtifactStore {
   const describe = async (key: string): Promise<StoredObject | undefined> => {
     const file = await openIfThere(pathOf(key));
     if (!file) return undefined;
+    const now = new Date();
+    await file.utimes(now, now);
     const hash = createHash('sha256');
     let bytes = 0;
     for await (const chunk of file.createReadStream()) {
@@ -86,14 +90,36 @@ export function createDiskStore(folderUrl: string | URL): ArtifactStore {
       let removed = 0;
       for (const name of names) {
         const path = join(temporaryFolder, name);
-        const found = await ifThere(stat(path));
-        if (!found || Date.now() - found.mtimeMs < olderThanMs) continue;
+        if (!(await isOlder(path, olderThanMs))) continue;
         await rm(path, { force: true });
         removed += 1;
       }
       return removed;
     },
+
+    async sweepUnowned({ olderThanMs, unowned }) {
+      let removed = 0;
+      const shards = ((await ifThere(readdir(folder))) ?? []).filter((name) => name.length === SHARD_CHARACTERS);
+      for (const shard of shards) {
+        const names = await readdir(join(folder, shard));
+        const keys = names.map((name) => `${shard}/${name}`).filter((key) => keyPattern.test(key));
+        const old: string[] = [];
+        for (const key of keys) if (await isOlder(pathOf(key), olderThanMs)) old.push(key);
+        for (const key of old.length > 0 ? await unowned(old) : []) {
+          // Asked again: somebody may have begun to use it meanwhile.
+          if (!(await isOlder(pathOf(key), olderThanMs))) continue;
+          await rm(pathOf(key), { force: true });
+          removed += 1;
+        }
+      }
+      return removed;
+    },
   };
+}
+
+async function isOlder(path: string, ageMs: number): Promise<boolean> {
+  const found = await ifThere(stat(path));
+  return found !== undefined && Date.now() - found.mtimeMs >= ageMs;
 }
 
 /** `false` when the name is taken. A rename would overwrite it. */

@@ -21,13 +21,15 @@ export interface ArtifactStore {
   /** `undefined` when the key is not there. */
   read(key: string, range?: ByteRange): Promise<Readable | undefined>;
   stat(key: string): Promise<{ bytes: number } | undefined>;
-  /** Also the hash of what is stored, for which all of it is read. */
+  /** Also the hash of what is stored, for which all of it is read. Who asks is about to use it, so it counts as young again. */
   describe(key: string): Promise<StoredObject | undefined>;
   remove(key: string): Promise<void>;
   /** A file on this machine with the bytes, for tools that read files. */
   path(key: string): string;
   /** Removes what dead processes left; returns how many files that were. */
   sweepTemporaryFiles(olderThanMs: number): Promise<number>;
+  /** Removes what has not been used for so long and is, of the keys that are asked about, unowned; returns how many files that were. */
+  sweepUnowned(sweep: { olderThanMs: number; unowned: (keys: string[]) => Promise<string[]> }): Promise<number>;
 }
 
 /** A key that nobody can guess: `3f/3fb2….mp4`. */

@@ -63,6 +63,12 @@ const expiredStatement = {
   text: `select id, location from artifacts where expires_at < now() and deleted_at is null order by expires_at limit $1`,
 };
 
+const unownedStatement = {
+  name: 'unowned_artifacts',
+  text: `select location from unnest($1::text[]) as files(location)
+    where not exists (select from artifacts where artifacts.location = files.location and deleted_at is null)`,
+};
+
 const deletedStatement = {
   name: 'mark_artifact_deleted',
   text: 'update artifacts set deleted_at = now() where id = $1 and deleted_at is null',
@@ -128,6 +134,12 @@ export function createArtifacts(database: Database) {
 
     /** Files whose time is over and that still lie in the store. */
     expired: (limit: number) => run<{ id: string; location: string }>(expiredStatement, [limit]),
+
+    /** Which of these files no row names: what was stored for a job that was not taken after all, or had gone on meanwhile. */
+    async unowned(locations: string[]): Promise<string[]> {
+      const rows = await run<{ location: string }>(unownedStatement, [locations]);
+      return rows.map(({ location }) => location);
+    },
 
     async markDeleted(id: string): Promise<void> {
       await run(deletedStatement, [id]);

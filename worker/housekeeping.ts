@@ -3,18 +3,18 @@ import type { Logger } from '../runtime/logger.js';
 import type { Artifacts } from '../store/artifacts.js';
 
 type Parts = {
-  artifacts: Pick<Artifacts, 'expired' | 'markDeleted'>;
-  store: Pick<ArtifactStore, 'remove' | 'sweepTemporaryFiles'>;
+  artifacts: Pick<Artifacts, 'expired' | 'markDeleted' | 'unowned'>;
+  store: Pick<ArtifactStore, 'remove' | 'sweepTemporaryFiles' | 'sweepUnowned'>;
   logger: Logger;
-  /** A temporary file older than this belongs to a process that died. */
-  temporaryFilesLiveMs: number;
+  /** A file without a name or without a row that is older than this belongs to a step that came to nothing. */
+  unfinishedFilesLiveMs: number;
 };
 
 const EVERY_MS = 60 * 60 * 1_000;
 const BATCH = 100;
 
-/** Once at start and then hourly: removes the files whose time is over, and what dead processes left half-written. */
-export function createHousekeeping({ artifacts, store, logger, temporaryFilesLiveMs }: Parts) {
+/** Once at start and then hourly: removes the files whose time is over, and what steps left behind that came to nothing. */
+export function createHousekeeping({ artifacts, store, logger, unfinishedFilesLiveMs }: Parts) {
   let timer: NodeJS.Timeout | undefined;
   let round: Promise<void> = Promise.resolve();
   let isClosing = false;
@@ -37,7 +37,10 @@ export function createHousekeeping({ artifacts, store, logger, temporaryFilesLiv
 
   async function tidy(): Promise<void> {
     try {
-      const leftovers = await store.sweepTemporaryFiles(temporaryFilesLiveMs);
+      const olderThanMs = unfinishedFilesLiveMs;
+      const halves = await store.sweepTemporaryFiles(olderThanMs);
+      const unowned = await store.sweepUnowned({ olderThanMs, unowned: (keys) => artifacts.unowned(keys) });
+      const leftovers = halves + unowned;
       let removed = 0;
       for (let batch = await artifacts.expired(BATCH); batch.length > 0; batch = await artifacts.expired(BATCH)) {
         for (const { id, location } of batch) {

@@ -101,7 +101,7 @@ const housekeeping = createHousekeeping({
   artifacts,
   store,
   logger,
-  temporaryFilesLiveMs: 2 * config.DOWNLOAD_TIMEOUT_MS,
+  unfinishedFilesLiveMs: 2 * config.DOWNLOAD_TIMEOUT_MS,
 });
 
 const sweeps = createSweeps({ config, accounts, client, attempts, watchList, providers, logger });

@@ -1,5 +1,6 @@
 import type { CrashPoint } from '../../runtime/crash-points.js';
 import type { Cell, Episode, EpisodeResult } from '../cell.js';
+import { eventually } from '../patience.js';
 import type { World } from '../world.js';
 import { type Expected, judgeEnding } from './outcome.js';
 
@@ -13,15 +14,12 @@ export const cancelCells: Cell[] = points.map((point) => ({
   run: (world, episode) => cancelAt(world, episode, point),
 }));
 
-/** Whatever it bought by then; and what was as good as finished may be finished. */
+/** What was as good as finished may be finished; and while the dispatcher waits at S2, the job itself goes on. */
 function expectedAt(point: CrashPoint): Expected[] {
-  if (point === 'S2' || point === 'S3') return [{ status: 'canceled', accepted: 0 }];
-  if (point === 'S10')
-    return [
-      { status: 'succeeded', accepted: 1 },
-      { status: 'canceled', accepted: 1 },
-    ];
-  return [{ status: 'canceled', accepted: 1 }];
+  if (point === 'S2') return [{ status: 'canceled' }, { status: 'succeeded' }];
+  if (point === 'S3') return [{ status: 'canceled', accepted: 0 }];
+  const canceled: Expected = { status: 'canceled', accepted: 1 };
+  return point === 'S10' ? [canceled, { status: 'succeeded', accepted: 1 }] : [canceled];
 }
 
 async function cancelAt(world: World, { mark }: Episode, point: CrashPoint): Promise<EpisodeResult> {
@@ -33,7 +31,22 @@ async function cancelAt(world: World, { mark }: Episode, point: CrashPoint): Pro
   const hit = await plan.met(MET_WITHIN_MS);
   const isAsked = hit !== undefined && (await caller.cancel(job.id));
   const askedAtMs = performance.now();
+  const fired = isAsked && (await untilDelivered(world, job.id));
   plan.release();
   const violations = await judgeEnding(world, job, expectedAt(point));
-  return { fired: isAsked, recoveredMs: performance.now() - askedAtMs, jobs: [job], violations };
+  return { fired, recoveredMs: performance.now() - askedAtMs, jobs: [job], violations };
+}
+
+const deliveredStatement = {
+  name: 'is_cancel_delivered',
+  text: `select cancel_delivered_at is not null or finished_at is not null as delivered from jobs where id = $1`,
+};
+
+/** Whether the job's workflow has been told: the wish alone may come too late for a step that is as good as done. */
+async function untilDelivered({ database }: World, jobId: string): Promise<boolean> {
+  const look = async () => {
+    const [row] = await database.run<{ delivered: boolean }>(deliveredStatement, [jobId]);
+    return row?.delivered || undefined;
+  };
+  return (await eventually(look, { withinMs: MET_WITHIN_MS })) ?? false;
 }

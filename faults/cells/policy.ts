@@ -66,15 +66,15 @@ async function openWorkspace({ database, canaries }: World, { name, policy }: { 
 /** Says the word as soon as the job waits for one. */
 async function decide({ database, sandbox }: World, { id, prompt }: AcceptedJob, word: Word): Promise<boolean> {
   const jobs = createOperatorJobs(database);
-  const [made] =
-    (await eventually(async () => (await sandbox.ledger({ promptIncludes: prompt, call: 'submit' })) || undefined, {
-      withinMs: HELD_WITHIN_MS,
-    })) ?? [];
+  const madeTask = async () => {
+    const [made] = await sandbox.ledger({ promptIncludes: prompt, call: 'submit' });
+    return made && (made.taskId ?? '');
+  };
+  const taskId = await eventually(madeTask, { withinMs: HELD_WITHIN_MS });
   const decided = await eventually(
     async () => {
       const by = 'the fault suite';
-      const decision =
-        word === 'accepted' ? { resolution: word, taskId: made?.taskId ?? '', by } : { resolution: word, by };
+      const decision = word === 'accepted' ? { resolution: word, taskId: taskId ?? '', by } : { resolution: word, by };
       return (await jobs.decide(id, decision)) === 'decided' || undefined;
     },
     { withinMs: HELD_WITHIN_MS, everyMs: 200 },

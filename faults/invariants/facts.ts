@@ -16,7 +16,13 @@ export type JobFacts = {
   last_sequence: number;
   cancel_charge: 'none' | 'full';
   unknown_policy: UnknownPolicy;
-  attempts: { number: number; state: AttemptState; account: string; task_id: string | null; charged: string }[];
+  attempts: {
+    number: number;
+    state: AttemptState;
+    account: string;
+    task_id: string | null;
+    resolution: string | null;
+  }[];
   events: { sequence: number; type: string }[];
   videos: { variant: number; location: string; bytes: number; sha256: string; seconds: number }[];
   keys: string[];
@@ -29,7 +35,7 @@ const factsStatement = {
       jobs.price_micros_per_second, jobs.held_micros, jobs.captured_micros, jobs.last_sequence, workspaces.cancel_charge,
       coalesce(jobs.plan->>'unknownPolicy', 'fail') as unknown_policy,
       coalesce((select jsonb_agg(jsonb_build_object('number', number, 'state', state, 'account', account, 'task_id', task->>'id',
-        'charged', charged) order by number) from attempts where job_id = jobs.id), '[]') as attempts,
+        'resolution', resolution) order by number) from attempts where job_id = jobs.id), '[]') as attempts,
       (select jsonb_agg(jsonb_build_object('sequence', sequence, 'type', type) order by sequence)
         from job_events where job_id = jobs.id) as events,
       coalesce((select jsonb_agg(jsonb_build_object('variant', variant, 'location', location, 'bytes', bytes, 'sha256', sha256,

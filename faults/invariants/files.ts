@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, existsSync, readdirSync, statSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { Database } from '../../store/database.js';
 import type { Violation } from './violation.js';
@@ -12,6 +12,9 @@ type Places = {
   /** What is younger may belong to a step under way. */
   graceMs: number;
 };
+
+/** Jobs of this suite have one. */
+const FIRST_VARIANT = 0;
 
 type Row = { location: string; job_id: string | null; role: string; bytes: number; sha256: string };
 
@@ -38,12 +41,30 @@ export async function checkFiles({ database, artifactsDir, clipsDir, graceMs }: 
     if (role === 'video' && !served.has(hash)) blame(`${location} has bytes that no provider served`, jobId);
   }
 
+  const owners = await ownersOf(database);
   const known = new Set(rows.map(({ location }) => location));
   for (const name of filesBelow(artifactsDir)) {
     if (known.has(name) || !isOlderThan(join(artifactsDir, name), graceMs)) continue;
-    blame(name.startsWith('tmp/') ? `${name} was left behind` : `${name} has no row`);
+    const owner = owners.get(basename(name, extname(name)));
+    const whose = owner ? ` and is of attempt ${owner.attempt}, ${owner.state}` : '';
+    blame(name.startsWith('tmp/') ? `${name} was left behind` : `${name} has no row${whose}`, owner?.jobId ?? null);
   }
   return found;
+}
+
+type Owner = { jobId: string; attempt: number; state: string };
+
+const attemptsStatement = {
+  name: 'all_attempts',
+  text: 'select job_id as "jobId", number as attempt, state from attempts',
+};
+
+/** Whose file it is, by its name, which is made of the job, the attempt and the variant. */
+async function ownersOf(database: Database): Promise<Map<string, Owner>> {
+  const attempts = await database.run<Owner>(attemptsStatement, []);
+  const nameOf = ({ jobId, attempt }: Owner) =>
+    createHash('sha256').update(`${jobId}:${attempt}:${FIRST_VARIANT}`).digest('hex');
+  return new Map(attempts.map((owner) => [nameOf(owner), owner]));
 }
 
 function filesBelow(folder: string): string[] {

@@ -57,8 +57,9 @@ function judgeSubmissions({ attempts, unknown_policy: policy }: JobFacts, calls:
   const submissions = calls.filter(({ call }) => call === 'submit');
   if (submissions.length > attempts.length)
     blame('I2', `${submissions.length} submissions for ${attempts.length} attempts`);
-  for (const { number, state } of attempts.slice(0, -1)) {
-    const isRisked = state === 'unknown' && policy === 'failover';
+  for (const { number, state, resolution } of attempts.slice(0, -1)) {
+    const isWanted = policy === 'failover' || (policy === 'hold' && resolution === 'failover');
+    const isRisked = state === 'unknown' && isWanted;
     if (!leftStates.has(state) && !isRisked) blame('I2', `attempt ${number} was ${state} when the next one was made`);
   }
   const accepted = submissions.filter(({ outcome }) => outcome === 'accepted');

@@ -17,7 +17,7 @@ const anAttempt = (given: Partial<JobFacts['attempts'][number]> = {}) => ({
   state: 'succeeded' as const,
   account: 'omixa',
   task_id: 'task-1',
-  charged: 'yes',
+  resolution: null,
   ...given,
 });
 
@@ -84,6 +84,11 @@ describe('the judge of a job', () => {
     const calls = [aSubmission(), aSubmission({ taskId: 'task-2' })];
     expect(judged(twice, { calls })).toEqual(['I2']);
     expect(judged({ ...twice, unknown_policy: 'failover' }, { calls })).toEqual([]);
+    expect(judged({ ...twice, unknown_policy: 'hold' }, { calls })).toEqual(['I2']);
+    const [first, second] = twice.attempts;
+    if (!first || !second) throw new Error('there are two');
+    const decided = { attempts: [{ ...first, resolution: 'failover' }, second], unknown_policy: 'hold' as const };
+    expect(judged(decided, { calls })).toEqual([]);
   });
 
   it('blames money that was not owed, or was', () => {

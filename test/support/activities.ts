@@ -31,6 +31,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       remove: unused('the store'),
       path: unused('the store'),
       sweepTemporaryFiles: unused('the store'),
+      sweepUnowned: unused('the store'),
     },
     fetchGuarded: { get: unused('a fetch'), close: async () => {} },
     media: {

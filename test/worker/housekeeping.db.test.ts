@@ -43,18 +43,40 @@ describe('housekeeping', () => {
     };
     const over = await anArtifact(new Date(Date.now() - HOUR_MS));
     const kept = await anArtifact(new Date(Date.now() + HOUR_MS));
+    await utimes(store.path(kept.location), new Date(Date.now() - 2 * HOUR_MS), new Date(Date.now() - 2 * HOUR_MS));
     await mkdir(join(folder, 'tmp'), { recursive: true });
     const [old, young] = [join(folder, 'tmp', 'old.part'), join(folder, 'tmp', 'young.part')];
     for (const path of [old, young]) await writeFile(path, 'half');
     await utimes(old, new Date(Date.now() - 2 * HOUR_MS), new Date(Date.now() - 2 * HOUR_MS));
 
     const logger = createLogger('test', 'silent');
-    await createHousekeeping({ artifacts, store, logger, temporaryFilesLiveMs: HOUR_MS }).tidy();
+    await createHousekeeping({ artifacts, store, logger, unfinishedFilesLiveMs: HOUR_MS }).tidy();
 
     expect(await store.stat(over.location)).toBeUndefined();
     expect(await store.stat(kept.location)).toBeDefined();
     expect(await readdir(join(folder, 'tmp'))).toEqual(['young.part']);
     const rows = await database.queries.selectFrom('artifacts').select(['id', 'deleted_at']).orderBy('id').execute();
     expect(rows.filter(({ deleted_at }) => deleted_at !== null).map(({ id }) => id)).toEqual([over.id]);
+  });
+
+  it('removes files that no row names once they are old, and leaves one alone that somebody is about to use', async () => {
+    const store = createDiskStore(pathToFileURL(folder));
+    const aFile = async (ageMs: number) => {
+      const { key } = await storeBytes(store, { key: newArtifactKey('mp4'), bytes: Buffer.from('bytes') });
+      const at = new Date(Date.now() - ageMs);
+      await utimes(store.path(key), at, at);
+      return key;
+    };
+    const old = await aFile(2 * HOUR_MS);
+    const young = await aFile(HOUR_MS / 2);
+    const used = await aFile(2 * HOUR_MS);
+    await store.describe(used);
+
+    const artifacts = createArtifacts(database);
+    const logger = createLogger('test', 'silent');
+    await createHousekeeping({ artifacts, store, logger, unfinishedFilesLiveMs: HOUR_MS }).tidy();
+
+    const isThere = async (key: string) => (await store.stat(key)) !== undefined;
+    expect([await isThere(old), await isThere(young), await isThere(used)]).toEqual([false, true, true]);
   });
 });
