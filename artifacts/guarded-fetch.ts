@@ -28,6 +28,8 @@ export type GuardedRequest = {
   signal: AbortSignal;
 };
 
+export type GuardedPost = GuardedRequest & { body: string | Uint8Array };
+
 export type GuardedResponse = {
   status: number;
   /** Lower-case names; the first of repeated ones. */
@@ -41,22 +43,31 @@ export type GuardedResponse = {
 export interface GuardedFetch {
   /** Throws `FetchFailure` for what the other side does, here and from the body; the signal's reason when it is aborted. */
   get(request: GuardedRequest): Promise<GuardedResponse>;
+  /** Sends once. A redirect is an answer like any other: what was meant for one address goes to no other. Fails as `get` does. */
+  post(request: GuardedPost): Promise<GuardedResponse>;
   close(): Promise<void>;
 }
 
 export function createGuardedFetch(settings: GuardSettings): GuardedFetch {
   const agent = createGuardedAgent(settings);
 
+  const exchange = async (request: GuardedRequest, answering: (signal: AbortSignal) => Promise<Answer>) => {
+    const watch = startWatch(request);
+    try {
+      return readable(await answering(watch.signal), request, watch);
+    } catch (error) {
+      throw watch.explain(error);
+    }
+  };
+
   return {
-    async get(request) {
-      const watch = startWatch(request);
-      try {
-        const answer = await follow(agent, request, watch.signal);
-        return readable(answer, request, watch);
-      } catch (error) {
-        throw watch.explain(error);
-      }
-    },
+    get: (request) => exchange(request, (signal) => follow(agent, request, signal)),
+    post: (request) =>
+      exchange(request, async (signal) => {
+        const url = readUrl(request.url);
+        const mayShowCredentials = url.origin === request.credentialOrigin;
+        return send(agent, request, { method: 'POST', url, body: request.body, mayShowCredentials, signal });
+      }),
     close: () => agent.close(),
   };
 }
@@ -94,23 +105,33 @@ function startWatch({ limits, signal }: GuardedRequest) {
 
 type Answer = Dispatcher.ResponseData;
 
+type Hop = { url: URL; mayShowCredentials: boolean; signal: AbortSignal } & (
+  | { method: 'GET' }
+  | { method: 'POST'; body: string | Uint8Array }
+);
+
+function send(agent: Dispatcher, request: GuardedRequest, hop: Hop): Promise<Answer> {
+  const { headers = {}, credentials = {}, limits } = request;
+  return agent.request({
+    origin: hop.url.origin,
+    path: `${hop.url.pathname}${hop.url.search}`,
+    method: hop.method,
+    ...(hop.method === 'POST' && { body: hop.body }),
+    // A compressed body could grow without bound when it is unpacked, so none is asked for and none is unpacked.
+    headers: { 'accept-encoding': 'identity', ...headers, ...(hop.mayShowCredentials ? credentials : {}) },
+    headersTimeout: limits.headersTimeoutMs,
+    bodyTimeout: limits.idleTimeoutMs,
+    signal: hop.signal,
+  });
+}
+
 async function follow(agent: Dispatcher, request: GuardedRequest, signal: AbortSignal): Promise<Answer> {
-  const { headers = {}, credentials = {}, credentialOrigin, limits } = request;
   let url = readUrl(request.url);
   let mayShowCredentials = true;
 
   for (let redirects = 0; redirects <= MAX_REDIRECTS; redirects += 1) {
-    mayShowCredentials = mayShowCredentials && url.origin === credentialOrigin;
-    const answer = await agent.request({
-      origin: url.origin,
-      path: `${url.pathname}${url.search}`,
-      method: 'GET',
-      // A compressed body could grow without bound when it is unpacked, so none is asked for and none is unpacked.
-      headers: { 'accept-encoding': 'identity', ...headers, ...(mayShowCredentials ? credentials : {}) },
-      headersTimeout: limits.headersTimeoutMs,
-      bodyTimeout: limits.idleTimeoutMs,
-      signal,
-    });
+    mayShowCredentials = mayShowCredentials && url.origin === request.credentialOrigin;
+    const answer = await send(agent, request, { method: 'GET', url, mayShowCredentials, signal });
     const location = firstOf(answer.headers.location);
     if (!redirectStatuses.has(answer.statusCode) || !location) return answer;
     abandon(answer);

@@ -47,6 +47,7 @@ describe('downloadResult', () => {
         discard() {},
       };
     },
+    post: () => Promise.reject(new Error('a download posts nothing')),
     close: async () => {},
   });
 

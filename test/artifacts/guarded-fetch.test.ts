@@ -1,69 +1,17 @@
-import type { LookupFunction } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import { FetchFailure } from '../../artifacts/fetch-failure.js';
-import { createGuardedFetch, type GuardedFetch, type GuardedRequest } from '../../artifacts/guarded-fetch.js';
-import { type Script, type ScriptedServer, startScriptedServer } from '../providers/scripted-server.js';
+import type { GuardedRequest } from '../../artifacts/guarded-fetch.js';
+import type { Script, ScriptedServer } from '../providers/scripted-server.js';
 import { someLimits } from './builders.js';
+import { closeAll, guard, read, reasonOf, redirectTo, resolver, serve } from './guarded.js';
 import { hostileAddresses } from './hostile-addresses.js';
 
-const closing: (() => Promise<void>)[] = [];
 let secret: ScriptedServer;
 
 beforeEach(async () => {
   secret = await serve((response) => response.end('the secret of the machine'));
 });
 
-afterEach(async () => {
-  await Promise.all(closing.splice(0).map((close) => close()));
-});
-
-async function serve(script: Script): Promise<ScriptedServer> {
-  const server = await startScriptedServer(script);
-  closing.push(() => server.close());
-  return server;
-}
-
-function guard(settings: Partial<Parameters<typeof createGuardedFetch>[0]> = {}): GuardedFetch {
-  const fetch = createGuardedFetch({ allowLoopbackPorts: [], ...settings });
-  closing.push(() => fetch.close());
-  return fetch;
-}
-
-async function read(fetch: GuardedFetch, url: string, given: Partial<GuardedRequest> = {}) {
-  const { signal } = new AbortController();
-  const response = await fetch.get({ url, limits: someLimits(), signal, ...given });
-  const chunks: Uint8Array[] = [];
-  for await (const chunk of response.body) chunks.push(chunk);
-  return { ...response, text: Buffer.concat(chunks).toString() };
-}
-
-async function reasonOf(reading: Promise<unknown>) {
-  const error = await reading.then(
-    () => undefined,
-    (thrown: unknown) => thrown,
-  );
-  if (error instanceof FetchFailure) return error.reason;
-  throw new Error('no FetchFailure was thrown', { cause: error });
-}
-
-/** A resolver whose answers are given, one after the other. */
-function resolver(answers: string[][]) {
-  let asked = 0;
-  const lookup: LookupFunction = (_hostname, _options, callback) => {
-    const addresses = answers[Math.min(asked, answers.length - 1)] ?? [];
-    asked += 1;
-    callback(
-      null,
-      addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
-    );
-  };
-  return { lookup, timesAsked: () => asked };
-}
-
-const redirectTo =
-  (location: string): Script =>
-  (response) =>
-    response.writeHead(302, { location }).end();
+afterEach(closeAll);
 
 describe('addresses', () => {
   it.each(hostileAddresses)('refuses %s and connects to nothing', async (address) => {

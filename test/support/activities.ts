@@ -33,7 +33,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       sweepTemporaryFiles: unused('the store'),
       sweepUnowned: unused('the store'),
     },
-    fetchGuarded: { get: unused('a fetch'), close: async () => {} },
+    fetchGuarded: { get: unused('a fetch'), post: unused('a fetch'), close: async () => {} },
     media: {
       drawClip: unused('media'),
       probeVideo: unused('media'),

@@ -60,6 +60,7 @@ export async function startReviveWorld(accounts: string[]) {
         })();
         return { status: 200, headers: { 'content-length': String(file.length) }, body, discard() {} };
       },
+      post: unused,
       close: async () => {},
     },
     media: {
