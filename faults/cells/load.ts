@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { times } from '../../bench/support/load.js';
 import type { AcceptedJob } from '../cell.js';
 import { eventually } from '../patience.js';
+import { traceOf } from '../trace.js';
 import type { World } from '../world.js';
 
 type Wanted = {
@@ -46,30 +47,39 @@ export async function untilRunning(world: World, mark: string, count: number, wi
   return (await eventually(look, { withinMs })) ?? false;
 }
 
-const statesStatement = {
-  name: 'states_of_jobs',
-  text: 'select state, error_code from jobs where id = any($1)',
+/** Of so many jobs that ended wrongly the whole story is told. */
+const TRACED = 3;
+
+const endsStatement = {
+  name: 'ends_of_jobs',
+  text: 'select id, state, error_code from jobs where id = any($1)',
 };
+
+type JobEnd = { id: string; state: string; error_code: string | null };
 
 /** Waits until every job has ended, and says which ends were not expected. */
 export async function judgeMany(
-  { database }: World,
+  world: World,
   jobs: AcceptedJob[],
   { withinMs, mayEndAs }: { withinMs: number; mayEndAs: string[] },
 ): Promise<string[]> {
   const ids = jobs.map(({ id }) => id);
+  let last: JobEnd[] = [];
+  const isOpen = ({ state }: JobEnd) => ['queued', 'running'].includes(state);
   const look = async () => {
-    const rows = await database.run<{ state: string; error_code: string | null }>(statesStatement, [ids]);
-    const isOver = rows.every(({ state }) => !['queued', 'running'].includes(state));
-    return isOver ? rows : undefined;
+    last = await world.database.run<JobEnd>(endsStatement, [ids]);
+    return last.some(isOpen) ? undefined : true;
   };
-  const ended = await eventually(look, { withinMs, everyMs: 200 });
-  if (!ended) return [`not all of ${ids.length} jobs ended within ${withinMs / 1_000} s`];
-  const ends = new Map<string, number>();
-  for (const { state, error_code: code } of ended) {
-    const end = code ? `${state} ${code}` : state;
-    ends.set(end, (ends.get(end) ?? 0) + 1);
-  }
-  const others = [...ends].filter(([end]) => !mayEndAs.includes(end));
-  return others.map(([end, count]) => `${count} of ${ids.length} jobs ended as ${end}`);
+  const hasEnded = await eventually(look, { withinMs, everyMs: 200 });
+  const endOf = ({ state, error_code: code }: JobEnd) => (code ? `${state} ${code}` : state);
+  const wrong = hasEnded ? last.filter((job) => !mayEndAs.includes(endOf(job))) : last.filter(isOpen);
+  const traces = await Promise.all(
+    wrong.slice(0, TRACED).map(async (end) => {
+      const prompt = jobs.find(({ id }) => id === end.id)?.prompt ?? '';
+      return `${end.id}: ${endOf(end)} | ${await traceOf(world, { id: end.id, prompt })}`;
+    }),
+  );
+  if (!hasEnded) return [`${wrong.length} of ${ids.length} jobs did not end within ${withinMs / 1_000} s`, ...traces];
+  const others = Map.groupBy(wrong, endOf);
+  return [...[...others].map(([end, { length }]) => `${length} of ${ids.length} jobs ended as ${end}`), ...traces];
 }

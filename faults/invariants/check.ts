@@ -4,6 +4,7 @@ import { checkLedger } from '../../store/ledger-check.js';
 import type { AcceptedJob } from '../cell.js';
 import { eventually } from '../patience.js';
 import type { Checks } from '../run.js';
+import { traceOf } from '../trace.js';
 import type { World } from '../world.js';
 import { jobsOfPrompts, readFacts } from './facts.js';
 import { checkFiles } from './files.js';
@@ -41,7 +42,9 @@ async function checkJobs(world: World, jobs: readonly AcceptedJob[]): Promise<Vi
     const { id, prompt } = accepted;
     const calls = await sandbox.ledger({ promptIncludes: prompt });
     const workflowState = await stateOfWorkflow(world, id);
-    found.push(...judgeJob({ accepted, facts: facts.get(id), twins: twins.get(prompt) ?? [], calls, workflowState }));
+    const ofJob = judgeJob({ accepted, facts: facts.get(id), twins: twins.get(prompt) ?? [], calls, workflowState });
+    const [first, ...more] = ofJob;
+    if (first) found.push({ ...first, what: `${first.what} | ${await traceOf(world, accepted)}` }, ...more);
   }
   return found;
 }
