@@ -84,7 +84,7 @@ type Stored = { key: string; size: AttemptResult['size'] };
  */
 async function check({ media, store }: ActivityDeps, { key, size }: Stored): Promise<VideoFacts | Problem> {
   try {
-    const facts = await media.probeVideo(store.path(key));
+    const facts = await store.withLocalFile(key, (path) => media.probeVideo(path));
     if (!size || (size.width === facts.width && size.height === facts.height)) return facts;
     return {
       detail: `the file is ${facts.width}x${facts.height}, asked for was ${size.width}x${size.height}`,

@@ -1,8 +1,6 @@
-import { createHash, randomUUID } from 'node:crypto';
-import { mkdir, readFile, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { createHash } from 'node:crypto';
 import { Context } from '@temporalio/activity';
-import { storeBytes } from '../artifacts/store.js';
+import { storeFile } from '../artifacts/store.js';
 import type { StoredObject } from '../contract/artifact.js';
 import { MediaError } from '../media/media-error.js';
 import type { ArtifactRow, RenditionKind } from '../store/artifacts.js';
@@ -53,19 +51,18 @@ async function draw(
   { jobId, variant, kind }: RenditionInput,
   { video, key }: Place,
 ): Promise<StoredObject | undefined> {
-  // On the disk of the store, where housekeeping clears away what a dead process left.
-  const folder = join(dirname(dirname(store.path(key))), 'tmp');
-  await mkdir(folder, { recursive: true });
-  const drawing = { path: store.path(video.location), to: join(folder, `${randomUUID()}.${formats[kind].extension}`) };
+  const drawTo = async (path: string, to: string) => {
+    await (kind === 'thumbnail' ? media.drawThumbnail({ path, to }) : media.drawSpritesheet({ path, to }));
+    return storeFile(store, { key, path: to });
+  };
   try {
-    await (kind === 'thumbnail' ? media.drawThumbnail(drawing) : media.drawSpritesheet(drawing));
-    return await storeBytes(store, { key, bytes: await readFile(drawing.to) });
+    return await store.withLocalFile(video.location, (path) =>
+      store.withScratchFile(formats[kind].extension, (to) => drawTo(path, to)),
+    );
   } catch (error) {
     if (!(error instanceof MediaError) || mayPass(error)) throw error;
     logger.warn({ jobId, variant, kind, reason: error.reason, detail: error.message }, 'a still could not be drawn');
     return undefined;
-  } finally {
-    await rm(drawing.to, { force: true });
   }
 }
 

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -6,10 +6,8 @@ import { fileURLToPath } from 'node:url';
 import type { StoredObject } from '../contract/artifact.js';
 import { errorCodeOf } from './error-code.js';
 import { createHashedFile } from './hashed-file.js';
-import type { ArtifactDraft, ArtifactStore } from './store.js';
-
-/** Two characters, a slash, a name and an extension: nothing that could lead out of the folder. */
-const keyPattern = /^[a-z0-9]{2}\/[A-Za-z0-9_-]{8,128}\.[a-z0-9]{1,8}$/;
+import { createScratchFolder, ifThere, isOlder } from './scratch-folder.js';
+import { type ArtifactDraft, type ArtifactStore, checkKey, isKey } from './store.js';
 
 const SHARD_CHARACTERS = 2;
 
@@ -17,12 +15,9 @@ const SHARD_CHARACTERS = 2;
 export function createDiskStore(folderUrl: string | URL): ArtifactStore {
   const folder = fileURLToPath(folderUrl);
   // Three letters, so no key can name it; the same file system, so that a link can be made.
-  const temporaryFolder = join(folder, 'tmp');
+  const scratch = createScratchFolder(join(folder, 'tmp'));
 
-  const pathOf = (key: string) => {
-    if (!keyPattern.test(key)) throw new Error(`not the key of an artifact: ${JSON.stringify(key)}`);
-    return join(folder, key);
-  };
+  const pathOf = (key: string) => join(folder, checkKey(key));
 
   const describe = async (key: string): Promise<StoredObject | undefined> => {
     const file = await openIfThere(pathOf(key));
@@ -41,8 +36,7 @@ export function createDiskStore(folderUrl: string | URL): ArtifactStore {
   return {
     async create(key): Promise<ArtifactDraft> {
       const path = pathOf(key);
-      await mkdir(temporaryFolder, { recursive: true });
-      const temporaryPath = join(temporaryFolder, `${randomUUID()}.part`);
+      const temporaryPath = await scratch.newPath('part');
       const file = createHashedFile(await open(temporaryPath, 'wx', 0o640));
 
       return {
@@ -83,26 +77,22 @@ export function createDiskStore(folderUrl: string | URL): ArtifactStore {
       await rm(pathOf(key), { force: true });
     },
 
-    path: pathOf,
-
-    async sweepTemporaryFiles(olderThanMs) {
-      const names = (await ifThere(readdir(temporaryFolder))) ?? [];
-      let removed = 0;
-      for (const name of names) {
-        const path = join(temporaryFolder, name);
-        if (!(await isOlder(path, olderThanMs))) continue;
-        await rm(path, { force: true });
-        removed += 1;
-      }
-      return removed;
+    async withLocalFile(key, use) {
+      const path = pathOf(key);
+      if (!(await ifThere(stat(path)))) throw new Error(`the artifact ${key} is not there`);
+      return use(path);
     },
+
+    withScratchFile: scratch.withFile,
+
+    sweepTemporaryFiles: scratch.sweep,
 
     async sweepUnowned({ olderThanMs, unowned }) {
       let removed = 0;
       const shards = ((await ifThere(readdir(folder))) ?? []).filter((name) => name.length === SHARD_CHARACTERS);
       for (const shard of shards) {
         const names = await readdir(join(folder, shard));
-        const keys = names.map((name) => `${shard}/${name}`).filter((key) => keyPattern.test(key));
+        const keys = names.map((name) => `${shard}/${name}`).filter(isKey);
         const old: string[] = [];
         for (const key of keys) if (await isOlder(pathOf(key), olderThanMs)) old.push(key);
         for (const key of old.length > 0 ? await unowned(old) : []) {
@@ -115,11 +105,6 @@ export function createDiskStore(folderUrl: string | URL): ArtifactStore {
       return removed;
     },
   };
-}
-
-async function isOlder(path: string, ageMs: number): Promise<boolean> {
-  const found = await ifThere(stat(path));
-  return found !== undefined && Date.now() - found.mtimeMs >= ageMs;
 }
 
 /** `false` when the name is taken. A rename would overwrite it. */
@@ -150,13 +135,4 @@ async function syncFolder(path: string): Promise<void> {
 
 function openIfThere(path: string): Promise<FileHandle | undefined> {
   return ifThere(open(path, 'r'));
-}
-
-async function ifThere<Found>(finding: Promise<Found>): Promise<Found | undefined> {
-  try {
-    return await finding;
-  } catch (error) {
-    if (errorCodeOf(error) === 'ENOENT') return undefined;
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
 import type { Readable } from 'node:stream';
 import type { StoredObject } from '../contract/artifact.js';
 
@@ -24,12 +25,30 @@ export interface ArtifactStore {
   /** Also the hash of what is stored, for which all of it is read. Who asks is about to use it, so it counts as young again. */
   describe(key: string): Promise<StoredObject | undefined>;
   remove(key: string): Promise<void>;
-  /** A file on this machine with the bytes, for tools that read files. */
-  path(key: string): string;
+  /**
+   * Gives `use` a file of this machine with the bytes, for tools that read files. It must not be changed, and may be gone when `use`
+   * has ended. Throws when the key is not there.
+   */
+  withLocalFile<Result>(key: string, use: (path: string) => Promise<Result>): Promise<Result>;
+  /** Gives `use` a name on this machine for a tool that writes a file, and removes what lies there when `use` has ended. */
+  withScratchFile<Result>(extension: string, use: (path: string) => Promise<Result>): Promise<Result>;
   /** Removes what dead processes left; returns how many files that were. */
   sweepTemporaryFiles(olderThanMs: number): Promise<number>;
   /** Removes what has not been used for so long and is, of the keys that are asked about, unowned; returns how many files that were. */
   sweepUnowned(sweep: { olderThanMs: number; unowned: (keys: string[]) => Promise<string[]> }): Promise<number>;
+}
+
+/** Two characters, a slash, a name and an extension: nothing that could lead out of a folder. */
+const keyPattern = /^[a-z0-9]{2}\/[A-Za-z0-9_-]{8,128}\.[a-z0-9]{1,8}$/;
+
+export function isKey(text: string): boolean {
+  return keyPattern.test(text);
+}
+
+/** @returns the key itself; throws where it is none. */
+export function checkKey(key: string): string {
+  if (!isKey(key)) throw new Error(`not the key of an artifact: ${JSON.stringify(key)}`);
+  return key;
 }
 
 /** A key that nobody can guess: `3f/3fb2….mp4`. */
@@ -39,13 +58,24 @@ export function newArtifactKey(extension: string): string {
 }
 
 /** Stores bytes that are at hand under a key of their own. */
-export async function storeBytes(
+export function storeBytes(
   store: ArtifactStore,
   { key, bytes }: { key: string; bytes: Uint8Array },
 ): Promise<StoredObject> {
+  return storePieces(store, { key, pieces: [bytes] });
+}
+
+/** Stores a file of this machine, of any size, under a key of its own. The file stays. */
+export function storeFile(store: ArtifactStore, { key, path }: { key: string; path: string }): Promise<StoredObject> {
+  return storePieces(store, { key, pieces: createReadStream(path) });
+}
+
+type Pieces = { key: string; pieces: Iterable<Uint8Array> | AsyncIterable<Uint8Array> };
+
+async function storePieces(store: ArtifactStore, { key, pieces }: Pieces): Promise<StoredObject> {
   const draft = await store.create(key);
   try {
-    await draft.append(bytes);
+    for await (const piece of pieces) await draft.append(piece);
     const { stored } = await draft.commit();
     return stored;
   } finally {

@@ -88,7 +88,7 @@ describe('makeRendition', () => {
     expect(row).toMatchObject({ content_type: contentType, role: kind, variant: 0, expires_at: video?.expires_at });
     expect(await deps.artifacts.rendition({ jobId, variant: 0, role: kind })).toEqual(row);
     expect(await deps.store.describe(row?.location ?? '')).toMatchObject({ bytes: row?.bytes, sha256: row?.sha256 });
-    expect(await lookAtPicture(deps.store.path(row?.location ?? ''))).toMatchObject(size);
+    expect(await deps.store.withLocalFile(row?.location ?? '', lookAtPicture)).toMatchObject(size);
     expect(await files()).toHaveLength(before.files.length + 1);
     expect(await events()).toEqual(before.events);
   });

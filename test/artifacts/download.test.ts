@@ -58,7 +58,7 @@ describe('a download', () => {
     const { result, temporaryFiles } = await download(sendFile(video), { onProgress: (bytes) => progress.push(bytes) });
 
     expect(result).toEqual({ ...stored, alreadyThere: false });
-    expect((await readFile(disk.store.path(key))).equals(video)).toBe(true);
+    expect((await disk.store.withLocalFile(key, (path) => readFile(path))).equals(video)).toBe(true);
     expect(progress.at(-1)).toBe(video.length);
     expect(temporaryFiles).toEqual([]);
   });

@@ -43,7 +43,7 @@ describe('housekeeping', () => {
     };
     const over = await anArtifact(new Date(Date.now() - HOUR_MS));
     const kept = await anArtifact(new Date(Date.now() + HOUR_MS));
-    await utimes(store.path(kept.location), new Date(Date.now() - 2 * HOUR_MS), new Date(Date.now() - 2 * HOUR_MS));
+    await utimes(join(folder, kept.location), new Date(Date.now() - 2 * HOUR_MS), new Date(Date.now() - 2 * HOUR_MS));
     await mkdir(join(folder, 'tmp'), { recursive: true });
     const [old, young] = [join(folder, 'tmp', 'old.part'), join(folder, 'tmp', 'young.part')];
     for (const path of [old, young]) await writeFile(path, 'half');
@@ -64,7 +64,7 @@ describe('housekeeping', () => {
     const aFile = async (ageMs: number) => {
       const { key } = await storeBytes(store, { key: newArtifactKey('mp4'), bytes: Buffer.from('bytes') });
       const at = new Date(Date.now() - ageMs);
-      await utimes(store.path(key), at, at);
+      await utimes(join(folder, key), at, at);
       return key;
     };
     const old = await aFile(2 * HOUR_MS);
