@@ -4,7 +4,7 @@ import { type Download, downloadTo } from '../artifacts/download.js';
 import type { VideoFacts } from '../contract/artifact.js';
 import type { AttemptRef } from '../contract/plan.js';
 import type { ProviderTask, ResultFile } from '../contract/provider.js';
-import { MediaError } from '../media/media-error.js';
+import { isVerdictOnFile, MediaError } from '../media/media-error.js';
 import { crashPoint } from '../runtime/crash-points.js';
 import type { AttemptResult } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
@@ -93,7 +93,7 @@ async function check({ media, store }: ActivityDeps, { key, size }: Stored): Pro
   } catch (error) {
     if (!(error instanceof MediaError) || error.reason === 'failed' || error.reason === 'closed') throw error;
     // A file that ends whoever reads it gets a few tries, as it may have been the machine.
-    return { detail: error.message, mayPass: error.reason !== 'not_a_video' };
+    return { detail: error.message, mayPass: !isVerdictOnFile(error) };
   }
 }
 

@@ -70,11 +70,14 @@ async function draw(
 function mayPass({ reason }: MediaError): boolean {
   switch (reason) {
     case 'not_a_video':
+    case 'too_large':
+    case 'unsupported':
       return false;
     case 'failed':
     case 'closed':
       return true;
     case 'timed_out':
+    case 'out_of_memory':
     case 'crashed':
       return !isLastTry();
   }

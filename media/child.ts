@@ -1,7 +1,12 @@
+import { Worker } from 'node:worker_threads';
+import type { Guarded } from './guard.js';
 import { MediaError } from './media-error.js';
 import type { MediaAnswer, MediaRequest } from './messages.js';
 
 /** The media process: one answer for each request, and an end when its parent is gone. */
+const [residentLimitMb, parentPid] = process.argv.slice(2).map(Number);
+const guarded: Partial<Guarded> = { residentLimitMb, parentPid };
+new Worker(new URL('./guard.js', import.meta.url), { workerData: guarded }).unref();
 process.on('disconnect', () => process.exit(0));
 process.on('message', (request: MediaRequest) => {
   void answer(request).then((answered) => process.send?.(answered));
@@ -21,7 +26,7 @@ async function carryOut(request: MediaRequest): Promise<MediaAnswer> {
   switch (request.kind) {
     case 'probe': {
       const { probeVideo } = await import('./probe-video.js');
-      return { outcome: 'probed', facts: await probeVideo(request.path) };
+      return { outcome: 'probed', facts: await probeVideo(request) };
     }
     case 'draw': {
       const { drawClip } = await import('./draw-clip.js');
@@ -37,6 +42,14 @@ async function carryOut(request: MediaRequest): Promise<MediaAnswer> {
       const { drawSpritesheet } = await import('./draw-spritesheet.js');
       await drawSpritesheet(request);
       return { outcome: 'drawn' };
+    }
+    case 'frame': {
+      const { extractFrame } = await import('./extract-frame.js');
+      return { outcome: 'extracted', facts: await extractFrame(request) };
+    }
+    case 'join': {
+      const { joinVideos } = await import('./join-videos.js');
+      return { outcome: 'joined', facts: await joinVideos(request) };
     }
   }
 }

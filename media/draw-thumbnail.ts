@@ -1,8 +1,10 @@
 import { writeFile } from 'node:fs/promises';
 import { type Canvas, createCanvas } from '@napi-rs/canvas';
-import { type Frame, fitInto, framesAt } from './frames.js';
+import type { Frame } from './easel.js';
+import { fitInto, framesAt } from './frames.js';
 import { MediaError } from './media-error.js';
-import { withVideoTrack } from './open-video.js';
+import type { Drawing } from './messages.js';
+import { type VideoFile, withVideo } from './open-video.js';
 
 const LONG_SIDE = 1_280;
 const WEBP_QUALITY = 80;
@@ -14,10 +16,10 @@ const BLACK = 12;
 const SAMPLE_SIDE = 16;
 
 /** One frame as WebP, at the video's own size, its long side at most 1280. */
-export async function drawThumbnail({ path, to }: { path: string; to: string }): Promise<void> {
-  const canvas = await withVideoTrack(path, async (track) => {
+export async function drawThumbnail({ path, to, limits }: Drawing & VideoFile): Promise<void> {
+  const canvas = await withVideo({ path, limits }, async ({ track }) => {
     let best: { picture: Canvas; brightness: number } | undefined;
-    for await (const frame of framesAt(track, SHARES)) {
+    for await (const frame of framesAt(track, { shares: SHARES, limits })) {
       const brightness = brightnessOf(frame);
       if (!best || brightness > best.brightness) best = { picture: pictureOf(frame), brightness };
       if (brightness >= BLACK) break;

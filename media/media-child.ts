@@ -5,19 +5,28 @@ import { fileURLToPath } from 'node:url';
 import { MediaError } from './media-error.js';
 import type { MediaAnswer, MediaRequest } from './messages.js';
 
+export type RunOptions = { timeoutMs: number; signal?: AbortSignal };
+
 /** A child process that does one thing at a time, so that ending it ends nothing else. */
 export type MediaChild = {
   isAlive(): boolean;
-  run(request: MediaRequest, timeoutMs: number): Promise<MediaAnswer>;
+  /** Ends the child when it takes too long, or when the signal is raised. */
+  run(request: MediaRequest, options: RunOptions): Promise<MediaAnswer>;
   stop(): Promise<void>;
 };
 
-type Asked = { resolve: (answer: MediaAnswer) => void; reject: (error: MediaError) => void };
+type Asked = { resolve: (answer: MediaAnswer) => void; reject: (error: unknown) => void };
 
 const MAX_LAST_WORDS = 2_000;
 
-export function startMediaChild({ memoryLimitMb }: { memoryLimitMb: number }): MediaChild {
-  const child = fork(childModule(), {
+export function startMediaChild({
+  memoryLimitMb,
+  residentLimitMb,
+}: {
+  memoryLimitMb: number;
+  residentLimitMb: number;
+}): MediaChild {
+  const child = fork(childModule(), [String(residentLimitMb), String(process.pid)], {
     execArgv: [`--max-old-space-size=${memoryLimitMb}`, '--expose-gc'],
     // Whoever breaks into it through a file finds none of our credentials.
     env: {},
@@ -37,18 +46,19 @@ export function startMediaChild({ memoryLimitMb }: { memoryLimitMb: number }): M
   });
   // Also raised when a message cannot be sent; without a listener it would end the parent.
   child.on('error', (error) => die(new MediaError('crashed', 'the media process could not be reached', error)));
-  child.once('close', (code, signal) =>
-    die(new MediaError('crashed', `the media process ended (${signal ?? code})`, lastWords || undefined)),
-  );
+  child.once('close', (code, signal) => die(obituary({ ending: String(signal ?? code), lastWords })));
 
   return {
     isAlive: () => isAlive,
 
-    async run(request, timeoutMs) {
+    async run(request, { timeoutMs, signal }) {
+      signal?.throwIfAborted();
       const timer = setTimeout(
         () => die(new MediaError('timed_out', `the media process took longer than ${timeoutMs} ms`)),
         timeoutMs,
       );
+      const abandon = () => die(signal?.reason);
+      signal?.addEventListener('abort', abandon, { once: true });
       try {
         return await new Promise<MediaAnswer>((resolve, reject) => {
           asked = { resolve, reject };
@@ -56,6 +66,7 @@ export function startMediaChild({ memoryLimitMb }: { memoryLimitMb: number }): M
         });
       } finally {
         clearTimeout(timer);
+        signal?.removeEventListener('abort', abandon);
       }
     },
 
@@ -65,12 +76,20 @@ export function startMediaChild({ memoryLimitMb }: { memoryLimitMb: number }): M
     },
   };
 
-  function die(error: MediaError): void {
+  function die(error: unknown): void {
     isAlive = false;
     child.kill('SIGKILL');
     asked?.reject(error);
     asked = undefined;
   }
+}
+
+/** Both V8, when its heap is full, and the guard of the child say so before the end. */
+function obituary({ ending, lastWords }: { ending: string; lastWords: string }): MediaError {
+  const cause = lastWords || undefined;
+  if (/out of memory/i.test(lastWords))
+    return new MediaError('out_of_memory', 'the media process used up its memory', cause);
+  return new MediaError('crashed', `the media process ended (${ending})`, cause);
 }
 
 /** The compiled child, also when this file itself runs from its source. */

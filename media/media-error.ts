@@ -1,8 +1,17 @@
 /**
- * Why media work came to nothing. `not_a_video` is a verdict on the file; `timed_out` and `crashed` say that this file, or what was asked
- * for, ended the process that worked on it; `failed` is trouble with the work itself (no such file, no space); `closed` is our own doing.
+ * Why media work came to nothing. Verdicts on the file: `not_a_video`; `too_large`, by our limits; `unsupported`, a video that we cannot
+ * work on. `timed_out`, `out_of_memory` and `crashed` say that this file, or what was asked for, ended the process that worked on it;
+ * `failed` is trouble with the work itself (no such file, no space); `closed` is our own doing.
  */
-export type MediaErrorReason = 'not_a_video' | 'failed' | 'timed_out' | 'crashed' | 'closed';
+export type MediaErrorReason =
+  | 'not_a_video'
+  | 'too_large'
+  | 'unsupported'
+  | 'timed_out'
+  | 'out_of_memory'
+  | 'crashed'
+  | 'failed'
+  | 'closed';
 
 export class MediaError extends Error {
   readonly reason: MediaErrorReason;
@@ -12,4 +21,9 @@ export class MediaError extends Error {
     this.name = 'MediaError';
     this.reason = reason;
   }
+}
+
+/** Whether the file itself is at fault, so that trying again changes nothing. */
+export function isVerdictOnFile({ reason }: MediaError): boolean {
+  return reason === 'not_a_video' || reason === 'too_large' || reason === 'unsupported';
 }

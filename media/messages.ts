@@ -18,13 +18,43 @@ export type ClipSpec = {
 /** A video file, and where a picture made of it goes. */
 export type Drawing = { path: string; to: string };
 
-/** Between a parent and its child: one request at a time, one answer to each. */
-export type MediaRequest =
+/** The frame on show so many seconds after the video's beginning; past its end, the last. `last` is the last that can be decoded, whatever the header says. */
+export type FrameExtraction = Drawing & { at: 'first' | 'last' | number; format: 'png' };
+
+/** `atSeconds` counts from the video's beginning. */
+export type FrameFacts = { width: number; height: number; atSeconds: number };
+
+/** One of the videos to be joined. What is left out at its head is one or the other, and leaves at least a frame. */
+export type JoinSource = { path: string; skipFrames?: number; fromSeconds?: number };
+
+/** One video after the other, in the size, rate and sound of the first (of the first that has sound). */
+export type Joining = { sources: readonly JoinSource[]; to: string };
+
+/** `reencoded`: the pictures had to be made anew, as the sources differ or one begins within a group of frames. */
+export type JoinedVideo = VideoFacts & { reencoded: boolean };
+
+/** What is refused as `too_large`, of what goes in and of what comes out. */
+export type MediaLimits = {
+  maxSeconds: number;
+  /** Of one frame. */
+  maxPixels: number;
+  maxFrames: number;
+  maxOutputBytes: number;
+};
+
+type MediaTask =
   | { kind: 'draw'; clip: ClipSpec }
   | { kind: 'probe'; path: string }
-  | ({ kind: 'thumbnail' | 'spritesheet' } & Drawing);
+  | ({ kind: 'thumbnail' | 'spritesheet' } & Drawing)
+  | ({ kind: 'frame' } & FrameExtraction)
+  | ({ kind: 'join' } & Joining);
+
+/** Between a parent and its child: one request at a time, one answer to each. */
+export type MediaRequest = MediaTask & { limits: MediaLimits };
 
 export type MediaAnswer =
   | { outcome: 'drawn' }
   | { outcome: 'probed'; facts: VideoFacts }
+  | { outcome: 'extracted'; facts: FrameFacts }
+  | { outcome: 'joined'; facts: JoinedVideo }
   | { outcome: 'failed'; reason: MediaErrorReason; message: string };

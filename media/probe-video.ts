@@ -1,13 +1,13 @@
 import type { VideoFacts } from '../contract/artifact.js';
 import { MediaError } from './media-error.js';
-import { withVideoTrack } from './open-video.js';
+import { type VideoFile, withVideo } from './open-video.js';
 
 /** Frames that are counted for the rate: enough for a steady clip, cheap for a long one. */
 const COUNTED_FRAMES = 240;
 
 /** Size, length and rate of an MP4 file, from its header. */
-export function probeVideo(path: string): Promise<VideoFacts> {
-  return withVideoTrack(path, async (track) => {
+export function probeVideo(file: VideoFile): Promise<VideoFacts> {
+  return withVideo(file, async ({ track }) => {
     const durationSeconds = await track.computeDuration();
     const { averagePacketRate: framesPerSecond } = await track.computePacketStats(COUNTED_FRAMES);
     const width = await track.getDisplayWidth();

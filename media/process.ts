@@ -1,19 +1,35 @@
-import { randomUUID } from 'node:crypto';
-import { rename, rm } from 'node:fs/promises';
 import type { VideoFacts } from '../contract/artifact.js';
-import { type MediaChild, startMediaChild } from './media-child.js';
+import { appearing } from './appearing.js';
 import { MediaError } from './media-error.js';
-import type { ClipSpec, Drawing, MediaAnswer, MediaRequest } from './messages.js';
+import type {
+  ClipSpec,
+  Drawing,
+  FrameExtraction,
+  FrameFacts,
+  JoinedVideo,
+  Joining,
+  MediaAnswer,
+  MediaLimits,
+  MediaRequest,
+} from './messages.js';
+import { createMediaPool } from './pool.js';
 
+/** A call whose signal is raised ends its child at once and is rejected with the signal's reason. */
+export type MediaCall = { signal?: AbortSignal };
+
+/** Every file that is made appears whole or not at all. Every call throws a `MediaError`, unless it was the caller who ended it. */
 export type MediaProcess = {
-  /** Draws a clip; the file appears whole or not at all. */
-  drawClip(clip: ClipSpec): Promise<void>;
-  /** What a video file says of itself. Throws a `MediaError`, with the reason `not_a_video` where the file is none. */
-  probeVideo(path: string): Promise<VideoFacts>;
-  /** One frame of a video as WebP, at most 1280 pixels long or high. Fails as `probeVideo` does; the file appears whole or not at all. */
-  drawThumbnail(drawing: Drawing): Promise<void>;
-  /** Twenty frames of a video as one JPEG, 5 by 4. Fails as `probeVideo` does; the file appears whole or not at all. */
-  drawSpritesheet(drawing: Drawing): Promise<void>;
+  drawClip(clip: ClipSpec, call?: MediaCall): Promise<void>;
+  /** What a video file says of itself. Throws `not_a_video` where the file is none. */
+  probeVideo(path: string, call?: MediaCall): Promise<VideoFacts>;
+  /** One frame of a video as WebP, at most 1280 pixels long or high. */
+  drawThumbnail(drawing: Drawing, call?: MediaCall): Promise<void>;
+  /** Twenty frames of a video as one JPEG, 5 by 4. */
+  drawSpritesheet(drawing: Drawing, call?: MediaCall): Promise<void>;
+  /** One frame of a video in full size. */
+  extractFrame(extraction: FrameExtraction, call?: MediaCall): Promise<FrameFacts>;
+  /** One video after the other as one, as long as what went in. Pictures are copied where all sources are alike, else made anew. */
+  joinVideos(joining: Joining, call?: MediaCall): Promise<JoinedVideo>;
   /** Ends at once: what is under way or waiting is rejected with the reason `closed`. */
   close(): Promise<void>;
 };
@@ -22,13 +38,23 @@ type Settings = {
   /** Of one probe or picture, once it is its turn. */
   timeoutMs?: number;
   drawTimeoutMs?: number;
+  joinTimeoutMs?: number;
   /** Of the JavaScript heap of each child. */
   memoryLimitMb?: number;
+  /** Of all memory of each child: codecs and pictures lie outside its heap. */
+  residentLimitMb?: number;
   /** Children at work at the same time; more work waits for its turn. */
   maxConcurrent?: number;
+  limits?: Partial<MediaLimits>;
 };
 
-type Waiting = { start: () => void; reject: (error: MediaError) => void };
+/** Half an hour of 4K at 60 frames a second. */
+const defaultLimits: MediaLimits = {
+  maxSeconds: 1_800,
+  maxPixels: 4_096 * 2_304,
+  maxFrames: 110_000,
+  maxOutputBytes: 4e9,
+};
 
 /**
  * Video work in child processes, started when first needed. Each does one thing at a time: a hostile file that hangs its child, or eats its
@@ -37,92 +63,58 @@ type Waiting = { start: () => void; reject: (error: MediaError) => void };
 export function createMediaProcess({
   timeoutMs = 20_000,
   drawTimeoutMs = 180_000,
+  joinTimeoutMs = 900_000,
   memoryLimitMb = 512,
+  residentLimitMb = 2_048,
   maxConcurrent = 2,
+  limits: given = {},
 }: Settings = {}): MediaProcess {
-  const children = new Set<MediaChild>();
-  const idle: MediaChild[] = [];
-  const waiting: Waiting[] = [];
-  let running = 0;
-  let isClosed = false;
+  const limits = { ...defaultLimits, ...given };
+  const pool = createMediaPool({ memoryLimitMb, residentLimitMb, maxConcurrent });
 
   return {
-    drawClip: (clip) => appearing(clip.path, (path) => ask({ kind: 'draw', clip: { ...clip, path } }, drawTimeoutMs)),
+    drawClip: (clip, call) =>
+      appearing(clip.path, async (path) => {
+        await ask({ kind: 'draw', clip: { ...clip, path }, limits }, { timeoutMs: drawTimeoutMs, ...call });
+      }),
 
-    drawThumbnail: ({ path, to }) => appearing(to, (part) => ask({ kind: 'thumbnail', path, to: part }, timeoutMs)),
+    drawThumbnail: ({ path, to }, call) =>
+      appearing(to, async (part) => {
+        await ask({ kind: 'thumbnail', path, to: part, limits }, { timeoutMs, ...call });
+      }),
 
-    drawSpritesheet: ({ path, to }) => appearing(to, (part) => ask({ kind: 'spritesheet', path, to: part }, timeoutMs)),
+    drawSpritesheet: ({ path, to }, call) =>
+      appearing(to, async (part) => {
+        await ask({ kind: 'spritesheet', path, to: part, limits }, { timeoutMs, ...call });
+      }),
 
-    async probeVideo(path) {
-      const answer = await ask({ kind: 'probe', path }, timeoutMs);
-      if (answer.outcome !== 'probed') throw new MediaError('failed', 'the media process answered another question');
-      return answer.facts;
+    async probeVideo(path, call) {
+      const answer = await ask({ kind: 'probe', path, limits }, { timeoutMs, ...call });
+      return answer.outcome === 'probed' ? answer.facts : misunderstood();
     },
 
-    async close() {
-      isClosed = true;
-      for (const { reject } of waiting.splice(0)) reject(closed());
-      await Promise.all([...children].map((child) => child.stop()));
-    },
+    extractFrame: (extraction, call) =>
+      appearing(extraction.to, async (to) => {
+        const answer = await ask({ kind: 'frame', ...extraction, to, limits }, { timeoutMs, ...call });
+        return answer.outcome === 'extracted' ? answer.facts : misunderstood();
+      }),
+
+    joinVideos: (joining, call) =>
+      appearing(joining.to, async (to) => {
+        const answer = await ask({ kind: 'join', ...joining, to, limits }, { timeoutMs: joinTimeoutMs, ...call });
+        return answer.outcome === 'joined' ? answer.facts : misunderstood();
+      }),
+
+    close: () => pool.close(),
   };
 
-  async function ask(request: MediaRequest, limitMs: number): Promise<MediaAnswer> {
-    await turn();
-    try {
-      if (isClosed) throw closed();
-      const answer = await withChild((child) => child.run(request, limitMs));
-      if (answer.outcome === 'failed') throw new MediaError(answer.reason, answer.message);
-      return answer;
-    } finally {
-      const next = waiting.shift();
-      if (next) next.start();
-      else running -= 1;
-    }
-  }
-
-  async function withChild(work: (child: MediaChild) => Promise<MediaAnswer>): Promise<MediaAnswer> {
-    const child = idleChild() ?? startChild();
-    try {
-      return await work(child);
-    } finally {
-      if (child.isAlive()) idle.push(child);
-      else children.delete(child);
-    }
-  }
-
-  async function turn(): Promise<void> {
-    if (isClosed) throw closed();
-    if (running < maxConcurrent) running += 1;
-    else await new Promise<void>((start, reject) => waiting.push({ start, reject }));
-  }
-
-  function idleChild(): MediaChild | undefined {
-    for (let child = idle.pop(); child; child = idle.pop()) {
-      if (child.isAlive()) return child;
-      children.delete(child);
-    }
-    return undefined;
-  }
-
-  function startChild(): MediaChild {
-    const child = startMediaChild({ memoryLimitMb });
-    children.add(child);
-    return child;
+  async function ask(request: MediaRequest, options: { timeoutMs: number } & MediaCall): Promise<MediaAnswer> {
+    const answer = await pool.run(request, options);
+    if (answer.outcome === 'failed') throw new MediaError(answer.reason, answer.message);
+    return answer;
   }
 }
 
-/** Has a file drawn under another name, and named when it is whole. */
-async function appearing(path: string, draw: (temporaryPath: string) => Promise<unknown>): Promise<void> {
-  // Named here and not by the child, so that it is cleared away also when the child is killed.
-  const temporaryPath = `${path}.${randomUUID()}.part`;
-  try {
-    await draw(temporaryPath);
-    await rename(temporaryPath, path);
-  } finally {
-    await rm(temporaryPath, { force: true });
-  }
-}
-
-function closed(): MediaError {
-  return new MediaError('closed', 'the media process was closed');
+function misunderstood(): never {
+  throw new MediaError('failed', 'the media process answered another question');
 }

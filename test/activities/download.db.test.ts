@@ -74,11 +74,16 @@ describe('downloadResult', () => {
     };
     return { run, videos: () => deps.artifacts.videosOf(job.id) };
   }
+  const notAsked = () => {
+    throw new Error('not asked for');
+  };
   const media = (probeVideo: ActivityDeps['media']['probeVideo']) => ({
     media: {
       drawClip: async () => {},
       drawThumbnail: async () => {},
       drawSpritesheet: async () => {},
+      extractFrame: notAsked,
+      joinVideos: notAsked,
       close: async () => {},
       probeVideo,
     },

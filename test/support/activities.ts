@@ -24,6 +24,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
     orphans: createOrphans(database),
     costMicrosPerSecond: unused('a cost'),
     store: {
+      problem: unused('the store'),
       create: unused('the store'),
       read: unused('the store'),
       stat: unused('the store'),
@@ -31,6 +32,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       remove: unused('the store'),
       withLocalFile: unused('the store'),
       withScratchFile: unused('the store'),
+      link: unused('the store'),
       sweepTemporaryFiles: unused('the store'),
       sweepUnowned: unused('the store'),
     },
@@ -40,11 +42,14 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       probeVideo: unused('media'),
       drawThumbnail: unused('media'),
       drawSpritesheet: unused('media'),
+      extractFrame: unused('media'),
+      joinVideos: unused('media'),
       close: async () => {},
     },
     logger: createLogger('test', 'silent'),
     paceOfLooks: async (intervalMs) => intervalMs,
     inputAddress: undefined,
+    callbackAddress: undefined,
     limits: {
       transfer: {
         maxBytes: 1e9,
