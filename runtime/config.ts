@@ -39,6 +39,8 @@ const configSchema = z.object({
   MAX_BODY_BYTES: count(64 * 1024 * 1024),
   MAX_ARTIFACT_BYTES: count(4 * 1024 * 1024 * 1024),
   ARTIFACT_RETENTION_DAYS: count(30),
+  /** A stored file that no row names is removed after this, nought: never. Longer than a download takes, and than it takes to miss a row. */
+  UNOWNED_FILES_LIVE_MS: spell(24 * 60 * MINUTE_MS),
   /** Workflow starts a second, by each process that runs a dispatcher. */
   STARTS_PER_SECOND: count(30),
   /** Looks a second over all jobs; the interval between looks stretches to keep below it. */

@@ -5,16 +5,18 @@ import type { Artifacts } from '../store/artifacts.js';
 type Parts = {
   artifacts: Pick<Artifacts, 'expired' | 'markDeleted' | 'unowned'>;
   store: Pick<ArtifactStore, 'remove' | 'sweepTemporaryFiles' | 'sweepUnowned'>;
-  logger: Logger;
-  /** A file without a name or without a row that is older than this belongs to a step that came to nothing. */
+  logger: Pick<Logger, 'info' | 'warn'>;
+  /** A half-written file that is older than this was left by a process that is dead. */
   unfinishedFilesLiveMs: number;
+  /** So long whole files live that no row names; nought is for ever. Rows may also be missing because an older database was put back. */
+  unownedFilesLiveMs: number;
 };
 
 const EVERY_MS = 60 * 60 * 1_000;
 const BATCH = 100;
 
 /** Once at start and then hourly: removes the files whose time is over, and what steps left behind that came to nothing. */
-export function createHousekeeping({ artifacts, store, logger, unfinishedFilesLiveMs }: Parts) {
+export function createHousekeeping({ artifacts, store, logger, unfinishedFilesLiveMs, unownedFilesLiveMs }: Parts) {
   let timer: NodeJS.Timeout | undefined;
   let round: Promise<void> = Promise.resolve();
   let isClosing = false;
@@ -37,11 +39,9 @@ export function createHousekeeping({ artifacts, store, logger, unfinishedFilesLi
 
   async function tidy(): Promise<void> {
     try {
-      const olderThanMs = unfinishedFilesLiveMs;
-      const halves = await store.sweepTemporaryFiles(olderThanMs);
-      const unowned = await store.sweepUnowned({ olderThanMs, unowned: (keys) => artifacts.unowned(keys) });
-      const leftovers = halves + unowned;
-      let removed = 0;
+      const unfinished = await store.sweepTemporaryFiles(unfinishedFilesLiveMs);
+      const unowned = await sweepUnowned();
+      let expired = 0;
       for (let batch = await artifacts.expired(BATCH); batch.length > 0; batch = await artifacts.expired(BATCH)) {
         for (const { id, location } of batch) {
           if (isClosing) return; // the rest is for the next round, whoever holds it
@@ -49,11 +49,16 @@ export function createHousekeeping({ artifacts, store, logger, unfinishedFilesLi
           await store.remove(location);
           await artifacts.markDeleted(id);
         }
-        removed += batch.length;
+        expired += batch.length;
       }
-      if (leftovers + removed > 0) logger.info({ leftovers, removed }, 'files removed');
+      if (unfinished + unowned + expired > 0) logger.info({ unfinished, unowned, expired }, 'files removed');
     } catch (error) {
       logger.warn({ err: error }, 'housekeeping failed; it is tried again in an hour');
     }
+  }
+
+  async function sweepUnowned(): Promise<number> {
+    if (unownedFilesLiveMs === 0) return 0;
+    return store.sweepUnowned({ olderThanMs: unownedFilesLiveMs, unowned: (keys) => artifacts.unowned(keys) });
   }
 }

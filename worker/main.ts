@@ -102,6 +102,7 @@ const housekeeping = createHousekeeping({
   store,
   logger,
   unfinishedFilesLiveMs: 2 * config.DOWNLOAD_TIMEOUT_MS,
+  unownedFilesLiveMs: config.UNOWNED_FILES_LIVE_MS,
 });
 
 const sweeps = createSweeps({ config, accounts, client, attempts, watchList, providers, logger });

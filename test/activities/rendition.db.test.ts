@@ -169,7 +169,13 @@ describe('makeRendition', () => {
     await remove();
     const { artifacts, store } = deps;
     const logger = createLogger('test', 'silent');
-    await createHousekeeping({ artifacts, store, logger, unfinishedFilesLiveMs: 60_000 }).tidy();
+    await createHousekeeping({
+      artifacts,
+      store,
+      logger,
+      unfinishedFilesLiveMs: 60_000,
+      unownedFilesLiveMs: 60_000,
+    }).tidy();
 
     expect(await deps.store.stat(row?.location ?? '')).toBeUndefined();
     expect((await deps.artifacts.rendition({ jobId, variant: 0, role: 'thumbnail' }))?.deleted_at).not.toBeNull();
