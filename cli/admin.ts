@@ -140,9 +140,10 @@ export function createAdmin({ openDatabase, write, ...workers }: AdminDeps): Com
     .action(async (nameOrId: string) => {
       const database = openDatabase();
       const { id } = await found(createWorkspaces(database), nameOrId);
-      const { availableMicros, heldMicros } = await createLedger(database).balance(id);
-      const balance = { available: formatUsd(availableMicros), held: formatUsd(heldMicros), currency: 'USD' };
-      show(balance, () => `available: ${balance.available} USD\nheld:      ${balance.held} USD`);
+      const { availableMicros, heldMicros, reservedMicros } = await createLedger(database).balance(id);
+      const [available, held, reserved] = [availableMicros, heldMicros, reservedMicros].map(formatUsd);
+      const balance = { available, held, reserved, currency: 'USD' };
+      show(balance, () => `available: ${available} USD\nheld:      ${held} USD\nreserved:  ${reserved} USD`);
     });
   program
     .command('usage <workspace>')

@@ -24,6 +24,8 @@ const columns = [
   'started_at',
   'finished_at',
   'cancel_requested_at',
+  'pipeline_id',
+  'pipeline_step',
 ] as const satisfies readonly (keyof JobsTable)[];
 
 /** A job as callers may see it: everything but the plan and the dispatcher's marks. */

@@ -38,7 +38,7 @@ const acceptStatement = {
       insert into idempotency_keys as kept (workspace_id, key, request_sha256, job_id)
       select $2, $12, $13, $1 from room where $12::text is not null
       on conflict (workspace_id, key) do update
-        set request_sha256 = excluded.request_sha256, job_id = excluded.job_id, created_at = now()
+        set request_sha256 = excluded.request_sha256, job_id = excluded.job_id, pipeline_id = null, created_at = now()
         where kept.created_at < now() - interval '24 hours'
       returning 1
     ), job as (
@@ -62,7 +62,7 @@ const acceptStatement = {
 const keptKeyStatement = {
   name: 'kept_idempotency_key',
   text: `select kept.request_sha256, ${jobColumns('jobs')}
-    from idempotency_keys kept join jobs on jobs.id = kept.job_id
+    from idempotency_keys kept left join jobs on jobs.id = kept.job_id
     where kept.workspace_id = $1 and kept.key = $2 and kept.created_at >= now() - interval '24 hours'`,
 };
 

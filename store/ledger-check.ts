@@ -39,7 +39,7 @@ const rules = {
 
   no_negative_balance: `select null as job_id, null::integer as attempt, ${nameOf('account')} as account, 0::bigint as expected,
       balance_micros as found
-    from ledger_accounts account where kind in ('available', 'held') and balance_micros < 0`,
+    from ledger_accounts account where kind in ('available', 'held', 'reserved') and balance_micros < 0`,
 
   held_is_what_open_jobs_hold: `select null as job_id, null::integer as attempt, ${nameOf('account')} as account,
       coalesce(open_holds, 0) as expected, balance_micros as found
@@ -101,11 +101,40 @@ const rules = {
       where kind = 'provider_cost' and job_id is null group by reference
     ) costs using (task)
     where expected is distinct from booked`,
+
+  reserved_once: `select null as job_id, run as attempt, ${nameOf('account')} as account, reserved_micros as expected, coalesce(posted, 0) as found
+    from pipelines left join ledger_accounts account on account.pipeline_id = pipelines.id left join (
+      select reference, attempt, sum(amount_micros)::bigint as posted from ledger_transfers where kind = 'reserve' group by reference, attempt
+    ) reserves on reserves.reference = pipelines.id and reserves.attempt = pipelines.run
+    where reserved_micros <> coalesce(posted, 0)`,
+
+  reserve_is_what_jobs_left: `select null as job_id, null::integer as attempt, ${nameOf('account')} as account,
+      coalesce(brought, 0) - coalesce(taken, 0) as expected, balance_micros as found
+    from ledger_accounts account left join (
+      select reference, sum(case kind when 'reserve' then amount_micros else -amount_micros end)::bigint as brought
+      from ledger_transfers where kind in ('reserve', 'unreserve') group by reference
+    ) runs on runs.reference = account.pipeline_id left join (
+      select pipeline_id, sum(case when finished_at is null then held_micros else captured_micros end)::bigint as taken
+      from jobs where pipeline_id is not null group by pipeline_id
+    ) spent on spent.pipeline_id = account.pipeline_id
+    where kind = 'reserved' and balance_micros <> coalesce(brought, 0) - coalesce(taken, 0)`,
+
+  nothing_reserved_at_the_end: `select null as job_id, null::integer as attempt, ${nameOf('account')} as account, 0::bigint as expected,
+      balance_micros as found
+    from ledger_accounts account join pipelines on pipelines.id = account.pipeline_id
+    where finished_at is not null and balance_micros <> 0`,
+
+  holds_keep_to_their_accounts: `select job_id, null::integer as attempt, ${nameOf('account')} as account, 0::bigint as expected,
+      amount_micros as found
+    from ledger_transfers join jobs on jobs.id = job_id
+    join ledger_accounts account
+      on account.id = case when ledger_transfers.kind = 'hold' then debit_account_id else credit_account_id end
+    where ledger_transfers.kind in ('hold', 'release', 'release_rest') and account.pipeline_id is distinct from jobs.pipeline_id`,
 } as const satisfies Record<string, string>;
 
 /** An account as people know it. */
 function nameOf(table: string): string {
-  return `concat_ws(' of ', ${table}.kind, ${table}.workspace_id)`;
+  return `concat_ws(' of ', ${table}.kind, coalesce(${table}.pipeline_id, ${table}.workspace_id))`;
 }
 
 const oneMoment = { name: 'one_moment', text: 'set transaction isolation level repeatable read, read only' };

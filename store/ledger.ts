@@ -1,7 +1,8 @@
 import type { Micros } from '../contract/money.js';
 import type { Database } from './database.js';
 
-export type Balance = { availableMicros: Micros; heldMicros: Micros };
+/** `heldMicros`: of open jobs; `reservedMicros`: what open pipelines may still hold. */
+export type Balance = { availableMicros: Micros; heldMicros: Micros; reservedMicros: Micros };
 export type Ledger = ReturnType<typeof createLedger>;
 
 const topUpStatement = {
@@ -23,8 +24,9 @@ export function createLedger(database: Database) {
         .select(['kind', 'balance_micros'])
         .where('workspace_id', '=', workspaceId)
         .execute();
-      const of = (kind: string) => rows.find((row) => row.kind === kind)?.balance_micros ?? 0;
-      return { availableMicros: of('available'), heldMicros: of('held') };
+      const of = (kind: string) =>
+        rows.filter((row) => row.kind === kind).reduce((sum, { balance_micros }) => sum + balance_micros, 0);
+      return { availableMicros: of('available'), heldMicros: of('held'), reservedMicros: of('reserved') };
     },
   };
 }

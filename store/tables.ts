@@ -40,6 +40,8 @@ export type JobsTable = {
   deleted_at: Date | null;
   swept_at: Date | null;
 };
+  pipeline_id: Generated<string | null>;
+  pipeline_step: Generated<string | null>;
 
 export type AttemptsTable = {
   job_id: string;
@@ -68,7 +70,10 @@ export type ArtifactsTable = {
   id: string;
   workspace_id: string;
   job_id: string | null;
-  role: 'input' | 'video' | 'thumbnail' | 'spritesheet';
+  /** The step of a pipeline that it belongs to, where it is no job's. */
+  pipeline_id: Generated<string | null>;
+  pipeline_step: Generated<string | null>;
+  role: 'input' | 'video' | 'thumbnail' | 'spritesheet' | 'frame';
   variant: number | null;
   location: string;
   bytes: number;
@@ -156,7 +161,8 @@ export type Tables = {
     found_at: Timestamp;
   };
   settlements: {
-    job_id: string;
+    job_id: string | null;
+    pipeline_id: string | null;
     captured_micros: number;
     released_micros: number;
     delivered_seconds: number;

@@ -60,7 +60,11 @@ describe('POST /api/v1/videos/jobs', () => {
         live: `https://reelay.test${path}/${job.id}/live`,
       },
     });
-    expect(await api.ledger.balance(workspaceId)).toEqual({ availableMicros: 99_200_000, heldMicros: 800_000 });
+    expect(await api.ledger.balance(workspaceId)).toEqual({
+      availableMicros: 99_200_000,
+      heldMicros: 800_000,
+      reservedMicros: 0,
+    });
     expect(api.wakeCount()).toBe(woken + 1);
     const row = await api.database.queries
       .selectFrom('jobs')
@@ -174,7 +178,11 @@ describe('a refused request', () => {
       errors: [{ field }],
     });
     expect([await api.countJobs(), await api.countFiles(), api.wakeCount()]).toEqual(before);
-    expect(await api.ledger.balance(workspaceId)).toEqual({ availableMicros: 100_000_000, heldMicros: 0 });
+    expect(await api.ledger.balance(workspaceId)).toEqual({
+      availableMicros: 100_000_000,
+      heldMicros: 0,
+      reservedMicros: 0,
+    });
     // A refused request leaves its key free.
     expect((await post(path, aBody(), { 'idempotency-key': 'refused' })).status).toBe(202);
   });
@@ -191,7 +199,11 @@ describe('a refused request', () => {
       detail: 'The job needs 0.800000 USD; 0.799999 USD are available.',
     });
     expect([await api.countJobs(), await api.countFiles()]).toEqual(before);
-    expect(await api.ledger.balance(workspaceId)).toEqual({ availableMicros: 799_999, heldMicros: 0 });
+    expect(await api.ledger.balance(workspaceId)).toEqual({
+      availableMicros: 799_999,
+      heldMicros: 0,
+      reservedMicros: 0,
+    });
   });
 
   it('for too many open jobs says when to come back', async () => {
@@ -219,6 +231,10 @@ describe('credit for ten jobs', () => {
 
     expect(statuses.filter((status) => status === 202)).toHaveLength(10);
     expect(statuses.filter((status) => status === 402)).toHaveLength(40);
-    expect(await api.ledger.balance(workspaceId)).toEqual({ availableMicros: 0, heldMicros: 8_000_000 });
+    expect(await api.ledger.balance(workspaceId)).toEqual({
+      availableMicros: 0,
+      heldMicros: 8_000_000,
+      reservedMicros: 0,
+    });
   });
 });

@@ -26,7 +26,11 @@ describe('cancelling', () => {
       provider_cancel: null,
       cost: { held: '0.000000', captured: '0.000000' },
     });
-    expect(await api.ledger.balance(caller.workspaceId)).toEqual({ availableMicros: 100_000_000, heldMicros: 0 });
+    expect(await api.ledger.balance(caller.workspaceId)).toEqual({
+      availableMicros: 100_000_000,
+      heldMicros: 0,
+      reservedMicros: 0,
+    });
   });
 
   it('marks a job that has been started and wakes the dispatcher, as often as it is asked', async () => {

@@ -173,7 +173,12 @@ describe('what the catalogue cannot do', () => {
       400,
       { error: { message, type: 'invalid_request_error', param, code: 'no_route' } },
     ]);
-    expect(await tracesOf(narrow, workspaceId)).toEqual([0, 0, 0, { availableMicros: 100_000_000, heldMicros: 0 }]);
+    expect(await tracesOf(narrow, workspaceId)).toEqual([
+      0,
+      0,
+      0,
+      { availableMicros: 100_000_000, heldMicros: 0, reservedMicros: 0 },
+    ]);
   });
 
   it('is references where providers cannot fetch images from us, but an image to begin with is sent along', async () => {

@@ -69,7 +69,11 @@ describe('creating a video', () => {
     expect({ dialect, state }).toEqual({ dialect: 'globalaiopc', state: 'queued' });
     expect(video.created).toBe(epochSeconds(createdAt));
     expect(request).toMatchObject({ model: 'sora-2-pro', durationSeconds: 25, size: { width: 1280, height: 720 } });
-    expect(await api.ledger.balance(workspaceId)).toEqual({ availableMicros: 92_500_000, heldMicros: 7_500_000 });
+    expect(await api.ledger.balance(workspaceId)).toEqual({
+      availableMicros: 92_500_000,
+      heldMicros: 7_500_000,
+      reservedMicros: 0,
+    });
   });
 
   it.each([

@@ -206,7 +206,12 @@ describe('what the catalogue cannot do', () => {
       400,
       { error: 'Bad Request', message: expect.stringMatching(message) },
     ]);
-    expect(await tracesOf(narrow, workspaceId)).toEqual([0, 0, 0, { availableMicros: 100_000_000, heldMicros: 0 }]);
+    expect(await tracesOf(narrow, workspaceId)).toEqual([
+      0,
+      0,
+      0,
+      { availableMicros: 100_000_000, heldMicros: 0, reservedMicros: 0 },
+    ]);
   });
 
   it('is the model itself when it is retired, or not there', async () => {

@@ -78,7 +78,11 @@ describe('POST video/generate', () => {
       polling_url: `https://reelay.test${status}/${accepted.request_id}`,
     });
     expect(response.headers.get('location')).toBe(accepted.polling_url);
-    expect(await api.ledger.balance(workspaceId)).toEqual({ availableMicros: 94_000_000, heldMicros: 6_000_000 });
+    expect(await api.ledger.balance(workspaceId)).toEqual({
+      availableMicros: 94_000_000,
+      heldMicros: 6_000_000,
+      reservedMicros: 0,
+    });
     const looked = await get(new URL(String(accepted.polling_url)).pathname);
     expect([looked.status, await readJson(looked)]).toMatchObject([200, { request_id: accepted.request_id }]);
     const { dialect, request, state } = await rowOf(accepted.request_id);

@@ -302,7 +302,7 @@ describe('usage', () => {
       currency: 'USD',
       data: [{ day: today, model: 'sora', api_key_id: caller.keyId, ...counts }],
       totals: counts,
-      balance: { available: '8.400000', held: '0.800000' },
+      balance: { available: '8.400000', held: '0.800000', reserved: '0.000000' },
     });
     expect(await readJson(await caller.get('/api/v1/usage?from=2020-01-01&to=2020-02-01'))).toMatchObject({ data: [] });
   });

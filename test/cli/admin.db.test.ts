@@ -65,7 +65,9 @@ describe('the admin command', () => {
     await run('workspace', 'create', 'money');
     await run('topup', 'money', '25');
     await run('topup', 'money', '0.000001');
-    expect(await run('balance', 'money')).toBe('available: 25.000001 USD\nheld:      0.000000 USD');
+    expect(await run('balance', 'money')).toBe(
+      'available: 25.000001 USD\nheld:      0.000000 USD\nreserved:  0.000000 USD',
+    );
   });
 
   it.each(['-1', '1.0000001', 'ten', '0'])('refuses to top up %s', async (amount) => {

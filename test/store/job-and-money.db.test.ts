@@ -66,7 +66,11 @@ describe('a job and its money', () => {
     const jobs = createJobs(database);
     const results = await Promise.allSettled(Array.from({ length: 200 }, () => jobs.accept(aNewJob(owner))));
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(50);
-    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 0, heldMicros: 50 * 800_000 });
+    expect(await balanceOf(owner.workspaceId)).toEqual({
+      availableMicros: 0,
+      heldMicros: 50 * 800_000,
+      reservedMicros: 0,
+    });
     const reasons = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
     expect(new Set(reasons)).toEqual(new Set(['insufficient_funds']));
   });
@@ -78,7 +82,11 @@ describe('a job and its money', () => {
     const accepted = await Promise.all(Array.from({ length: 20 }, () => jobs.accept(aNewJob(owner, { idempotency }))));
     expect(new Set(accepted.map(({ job }) => job.id)).size).toBe(1);
     expect(accepted.filter(({ isReplay }) => !isReplay)).toHaveLength(1);
-    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 29 * 800_000, heldMicros: 800_000 });
+    expect(await balanceOf(owner.workspaceId)).toEqual({
+      availableMicros: 29 * 800_000,
+      heldMicros: 800_000,
+      reservedMicros: 0,
+    });
     const other = aNewJob(owner, { idempotency: { key: 'once', requestSha256: Buffer.alloc(32, 2) } });
     await expect(jobs.accept(other)).rejects.toMatchObject({ code: 'idempotency_key_reused' });
   });
@@ -99,7 +107,7 @@ describe('a job and its money', () => {
     const settled = await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
     expect(settled).toEqual({ state: 'succeeded', capturedMicros: 800_000 });
     expect(await transfersOf(jobId)).toEqual(['hold 800000', 'capture 800000', 'provider_cost 800000']);
-    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 0, heldMicros: 0 });
+    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 0, heldMicros: 0, reservedMicros: 0 });
   });
 
   it('charges the measured seconds of a file that is shorter by more than half a second', async () => {
@@ -111,7 +119,7 @@ describe('a job and its money', () => {
       'capture 525000',
       'provider_cost 800000',
     ]);
-    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 275_000, heldMicros: 0 });
+    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 275_000, heldMicros: 0, reservedMicros: 0 });
   });
 
   it.each([
@@ -123,7 +131,11 @@ describe('a job and its money', () => {
     const { jobId, workspaceId } = await aStoredJob(measured);
     const settled = await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
     expect(settled.capturedMicros).toBe(micros);
-    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 800_000 - micros, heldMicros: 0 });
+    expect(await balanceOf(workspaceId)).toEqual({
+      availableMicros: 800_000 - micros,
+      heldMicros: 0,
+      reservedMicros: 0,
+    });
     expect(await checkLedger(database)).toEqual([]);
   });
 
@@ -140,7 +152,11 @@ describe('a job and its money', () => {
     const settlement = createSettlement(database);
     const settled = await settlement.settle({ jobId: job.id, state: 'succeeded', providerCancel: null });
     expect(settled.capturedMicros).toBe(1_300_000);
-    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 1_100_000, heldMicros: 0 });
+    expect(await balanceOf(owner.workspaceId)).toEqual({
+      availableMicros: 1_100_000,
+      heldMicros: 0,
+      reservedMicros: 0,
+    });
     expect(await checkLedger(database)).toEqual([]);
   });
 
@@ -162,7 +178,11 @@ describe('a job and its money', () => {
     const settled = await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
     expect(settled.capturedMicros).toBe(micros);
     expect(await deliveredIn(jobId)).toBe(seconds);
-    expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 800_000 - micros, heldMicros: 0 });
+    expect(await balanceOf(workspaceId)).toEqual({
+      availableMicros: 800_000 - micros,
+      heldMicros: 0,
+      reservedMicros: 0,
+    });
   });
 
   it('charges a remix for its whole file, as long as its source', async () => {
@@ -194,7 +214,7 @@ describe('a job and its money', () => {
     await attempts.recordLost({ jobId: job.id, attempt: 1 });
     const ending = { jobId: job.id, state: 'failed', errorCode: 'submission_unknown', providerCancel: null } as const;
     await createSettlement(database).settle(ending);
-    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 800_000, heldMicros: 0 });
+    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 800_000, heldMicros: 0, reservedMicros: 0 });
     expect(await attempts.ofJob(job.id)).toMatchObject([
       { state: 'unknown', charged: 'possibly', cost_micros: 640_000 },
     ]);
@@ -224,7 +244,11 @@ describe('a job and its money', () => {
     await jobs.requestCancel({ id: job.id, workspaceId: owner.workspaceId });
     expect(await settlement.cancelUnstarted(job.id)).toBe(true);
     expect(await jobs.find({ id: job.id, workspaceId: owner.workspaceId })).toMatchObject({ state: 'canceled' });
-    expect(await balanceOf(owner.workspaceId)).toEqual({ availableMicros: 1_600_000, heldMicros: 0 });
+    expect(await balanceOf(owner.workspaceId)).toEqual({
+      availableMicros: 1_600_000,
+      heldMicros: 0,
+      reservedMicros: 0,
+    });
   });
 
   it('keeps every event of a job in a row without holes, and all balances together at 0', async () => {

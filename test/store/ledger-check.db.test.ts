@@ -4,15 +4,21 @@ import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
 import { createJobs } from '../../store/jobs.js';
 import { checkLedger, ledgerRules } from '../../store/ledger-check.js';
+import { createPipelineJobs } from '../../store/pipeline-jobs.js';
+import { createPipelineProgress } from '../../store/pipeline-progress.js';
+import { createPipelines } from '../../store/pipelines.js';
 import { createSettlement } from '../../store/settlement.js';
 import { aNewJob } from '../support/jobs.js';
+import { aNewPipeline } from '../support/pipelines.js';
 import { aRoute } from '../support/plans.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 
 const task: ProviderTask = { account: 'first', upstreamModel: 'model-1', id: 'task-1' };
 
 /** What a person with a database console, or a bug, could do to the rows behind the ledger's back. */
-const damages: Record<string, { statement: (ids: { ended: string; open: string }) => string; rules: string[] }> = {
+type Ids = { ended: string; open: string; pipeline: string; stepJob: string };
+
+const damages: Record<string, { statement: (ids: Ids) => string; rules: string[] }> = {
   'a balance was written': {
     statement: () => `update ledger_accounts set balance_micros = balance_micros + 1 where kind = 'available'`,
     rules: ['debits_equal_credits', 'balance_is_sum_of_transfers'],
@@ -61,6 +67,24 @@ const damages: Record<string, { statement: (ids: { ended: string; open: string }
       values ('first', 'task-9', 'model-1', 'written_off', 5)`,
     rules: ['orphans_are_booked'],
   },
+  'a pipeline promises more than was set aside for it': {
+    statement: ({ pipeline }) => `update pipelines set reserved_micros = 9000000 where id = '${pipeline}'`,
+    rules: ['reserved_once'],
+  },
+  'a job of a pipeline was held for twice': {
+    statement: ({ pipeline }) => `select ledger_post('correction', ledger_source(workspace_id, pipeline_id),
+      ledger_account(workspace_id, 'held'), 1000) from ledger_accounts where pipeline_id = '${pipeline}'`,
+    rules: ['reserve_is_what_jobs_left', 'held_is_what_open_jobs_hold'],
+  },
+  'a pipeline ended and kept the rest': {
+    statement: ({ pipeline }) => `update pipelines set state = 'failed', finished_at = now() where id = '${pipeline}'`,
+    rules: ['nothing_reserved_at_the_end'],
+  },
+  'a job of a pipeline gave its rest to the workspace': {
+    statement: ({ stepJob }) =>
+      `update jobs set started_by = 'caller', pipeline_id = null, pipeline_step = null where id = '${stepJob}'`,
+    rules: ['holds_keep_to_their_accounts'],
+  },
 };
 
 describe('checkLedger', () => {
@@ -71,9 +95,9 @@ describe('checkLedger', () => {
   });
   afterEach(() => close());
 
-  /** One job that was cancelled and charged, whose provider billed it, and one that still runs. */
-  async function aLedger(): Promise<{ ended: string; open: string }> {
-    const owner = await aWorkspace(database, { credits: 4 });
+  /** One job that was cancelled and charged, whose provider billed it, one that still runs, and one of a pipeline that waits for its second step. */
+  async function aLedger(): Promise<Ids> {
+    const owner = await aWorkspace(database, { credits: 6 });
     const jobs = createJobs(database);
     const attempts = createAttempts(database);
     const ids = [];
@@ -88,7 +112,18 @@ describe('checkLedger', () => {
     await attempts.recordVerdict({ jobId: ended, attempt: 1, task, verdict: { ...verdict, files: [] } });
     await database.queries.updateTable('workspaces').set({ cancel_charge: 'full' }).execute();
     await createSettlement(database).settle({ jobId: ended, state: 'canceled', providerCancel: 'too_late' });
-    return { ended, open };
+    return { ended, open, ...(await aRunningPipeline(owner)) };
+  }
+
+  async function aRunningPipeline(owner: { workspaceId: string; apiKeyId: string }) {
+    const pipeline = aNewPipeline(owner);
+    const { id: pipelineId } = pipeline;
+    await createPipelines(database).accept(pipeline);
+    await createPipelineProgress(database).start({ pipelineId, run: 1 });
+    const { openJobLimit: _, ...job } = aNewJob(owner);
+    await createPipelineJobs(database).accept({ pipelineId, step: 'shot', run: 1, job });
+    await createSettlement(database).settle({ jobId: job.id, state: 'canceled', providerCancel: null });
+    return { pipeline: pipelineId, stepJob: job.id };
   }
 
   async function damage(statement: string): Promise<void> {
@@ -108,7 +143,7 @@ describe('checkLedger', () => {
     await damage(statement(ids));
     const violations = await checkLedger(database);
     expect([...new Set(violations.map(({ rule }) => rule))].toSorted()).toEqual(expect.arrayContaining(rules));
-    for (const { jobId } of violations) expect([null, ids.ended, ids.open]).toContain(jobId);
+    for (const { jobId } of violations) expect([null, ids.ended, ids.open, ids.stepJob]).toContain(jobId);
   });
 
   it('has a damage in this test for every rule', () => {

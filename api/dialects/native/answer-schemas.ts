@@ -242,6 +242,8 @@ export const usageReportSchema = z
       .max(1_000_000)
       .meta({ description: 'One entry per UTC day, model and key' }),
     totals: totalsSchema,
-    balance: z.object({ available: usdSchema, held: usdSchema }).meta({ description: 'Now' }),
+    balance: z
+      .object({ available: usdSchema, held: usdSchema, reserved: usdSchema.meta({ description: 'Of open pipelines' }) })
+      .meta({ description: 'Now' }),
   })
   .meta({ id: 'Usage' });

@@ -169,6 +169,10 @@ export function usageAnswer(
       delivered_seconds: sum((row) => row.deliveredSeconds),
       captured: formatUsd(sum((row) => row.capturedMicros)),
     },
-    balance: { available: formatUsd(balance.availableMicros), held: formatUsd(balance.heldMicros) },
+    balance: {
+      available: formatUsd(balance.availableMicros),
+      held: formatUsd(balance.heldMicros),
+      reserved: formatUsd(balance.reservedMicros),
+    },
   };
 }
