@@ -4,9 +4,11 @@ import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 export async function startCable(target: { host: string; port: number }) {
   const lines = new Map<Socket, Socket>();
   let isHeld = false;
+  let lineCount = 0;
   let isCut = false;
   const server = createServer((near) => {
     if (isCut) return near.destroy();
+    lineCount += 1;
     const far = connect(target);
     lines.set(near, far);
     near.on('error', () => far.destroy()).on('close', () => lines.delete(near) && far.destroy());
@@ -33,6 +35,8 @@ export async function startCable(target: { host: string; port: number }) {
     },
     /** Whether somebody waits for an answer that is held. */
     isHolding: () => [...lines.values()].some((far) => far.readableLength > 0),
+    /** How many were ever opened. */
+    lineCount: () => lineCount,
     letGo() {
       isHeld = false;
       for (const [near, far] of lines) far.pipe(near);

@@ -1,0 +1,108 @@
+import pg from 'pg';
+import type { Logger } from '../runtime/logger.js';
+
+/** What is told on each: ids of jobs that changed; on the second, that there may be something to start or deliver. */
+export const jobsChannel = 'reelay_jobs';
+export const dispatchChannel = 'reelay_dispatch';
+
+/** Tells every process of changes, so that nobody who waits for one has to ask again and again. */
+export type Announcer = {
+  /** To be called when the change is committed. A word that gets lost costs a second: everyone who listens also looks. */
+  announce(jobId: string, options?: { isToDispatch?: boolean }): void;
+  /** Sends what is left. */
+  close(): Promise<void>;
+};
+
+const COLLECT_MS = 3;
+/** Postgres takes less than 8,000 bytes at once. */
+const MAX_PAYLOAD_BYTES = 7_900;
+const TIMEOUT_MS = 5_000;
+const SEPARATOR = ',';
+
+const notifyStatement = {
+  name: 'announce',
+  text: 'select pg_notify(channel, payload) from unnest($1::text[], $2::text[]) as told(channel, payload)',
+};
+
+/**
+ * Sends NOTIFY in a statement of its own, for many jobs at once: whoever sends one takes a lock of the whole server until its commit is
+ * written, so that it has no place in the transactions which it tells of.
+ */
+export function createAnnouncer({ databaseUrl, logger }: { databaseUrl: string; logger: Logger }): Announcer {
+  const pool = new pg.Pool({
+    connectionString: databaseUrl,
+    max: 1,
+    idleTimeoutMillis: 0,
+    connectionTimeoutMillis: TIMEOUT_MS,
+    query_timeout: TIMEOUT_MS,
+    statement_timeout: TIMEOUT_MS,
+    // Nothing is kept of a word, so its commit need not wait for the disk.
+    options: '-c synchronous_commit=off',
+    application_name: 'reelay announcer',
+  });
+  pool.on('error', (error) => logger.warn({ err: error }, 'the connection for announcements was lost'));
+  let changed = new Set<string>();
+  let isDispatchDue = false;
+  let timer: NodeJS.Timeout | undefined;
+  let sending: Promise<void> | undefined;
+
+  return {
+    announce(jobId, { isToDispatch = false } = {}) {
+      changed.add(jobId);
+      isDispatchDue ||= isToDispatch;
+      sendSoon();
+    },
+    async close() {
+      clearTimeout(timer);
+      await sending;
+      await send();
+      await pool.end();
+    },
+  };
+
+  function sendSoon(): void {
+    if (timer || sending) return;
+    timer = setTimeout(() => {
+      timer = undefined;
+      sending = send().finally(() => {
+        sending = undefined;
+        if (changed.size > 0) sendSoon();
+      });
+    }, COLLECT_MS);
+  }
+
+  async function send(): Promise<void> {
+    if (changed.size === 0) return;
+    const told = payloadsOf(changed).map((payload) => ({ channel: jobsChannel, payload }));
+    if (isDispatchDue) told.push({ channel: dispatchChannel, payload: '' });
+    const jobs = changed.size;
+    changed = new Set();
+    isDispatchDue = false;
+    const values = [told.map(({ channel }) => channel), told.map(({ payload }) => payload)];
+    await pool.query({ ...notifyStatement, values }).catch((error: unknown) => {
+      logger.warn({ err: error, jobs }, 'changes could not be announced; who waits for them finds them by looking');
+    });
+  }
+}
+
+/** For where NOTIFY does not get through: everyone finds changes by looking. */
+export const silentAnnouncer: Announcer = { announce() {}, async close() {} };
+
+/** The ids in as few texts as Postgres takes. */
+export function payloadsOf(jobIds: Iterable<string>): string[] {
+  const payloads: string[] = [];
+  let current = '';
+  for (const id of jobIds) {
+    const longer = current === '' ? id : current + SEPARATOR + id;
+    if (current !== '' && Buffer.byteLength(longer) > MAX_PAYLOAD_BYTES) {
+      payloads.push(current);
+      current = id;
+    } else current = longer;
+  }
+  if (current !== '') payloads.push(current);
+  return payloads;
+}
+
+export function jobIdsOf(payload: string): string[] {
+  return payload.split(SEPARATOR).filter(Boolean);
+}

@@ -1,0 +1,72 @@
+import type { Announcer } from './announcements.js';
+import type { Artifacts } from './artifacts.js';
+import type { Attempts } from './attempts.js';
+import type { Jobs } from './jobs.js';
+import type { Settlement } from './settlement.js';
+
+/** The stores as they are, with each change told to whoever waits for it once it is committed. */
+export function announcingJobs(jobs: Jobs, { announce }: Announcer): Jobs {
+  return {
+    ...jobs,
+    async accept(job) {
+      const acceptance = await jobs.accept(job);
+      if (!acceptance.isReplay) announce(acceptance.job.id, { isToDispatch: true });
+      return acceptance;
+    },
+    async requestCancel(wanted) {
+      const marked = await jobs.requestCancel(wanted);
+      if (marked) announce(marked.id, { isToDispatch: true });
+      return marked;
+    },
+  };
+}
+
+export function announcingSettlement(settlement: Settlement, { announce }: Announcer): Settlement {
+  return {
+    ...settlement,
+    async settle(ending) {
+      const settled = await settlement.settle(ending);
+      announce(ending.jobId, { isToDispatch: true });
+      return settled;
+    },
+    async cancelUnstarted(jobId) {
+      const isCanceled = await settlement.cancelUnstarted(jobId);
+      if (isCanceled) announce(jobId, { isToDispatch: true });
+      return isCanceled;
+    },
+  };
+}
+
+export function announcingAttempts(attempts: Attempts, { announce }: Announcer): Attempts {
+  const told = <Of extends { jobId: string }, Rest extends unknown[], Result>(
+    write: (of: Of, ...rest: Rest) => Promise<Result>,
+  ) => {
+    return async (of: Of, ...rest: Rest): Promise<Result> => {
+      const result = await write(of, ...rest);
+      announce(of.jobId);
+      return result;
+    };
+  };
+
+  return {
+    ...attempts,
+    intend: told(attempts.intend),
+    recordSubmission: told(attempts.recordSubmission),
+    recordLost: told(attempts.recordLost),
+    recordStillUnknown: told(attempts.recordStillUnknown),
+    settleByList: told(attempts.settleByList),
+    recordLook: told(attempts.recordLook),
+    recordVerdict: told(attempts.recordVerdict),
+    abandon: told(attempts.abandon),
+  };
+}
+
+export function announcingArtifacts(artifacts: Artifacts, { announce }: Announcer): Artifacts {
+  return {
+    ...artifacts,
+    async addVideo(video) {
+      await artifacts.addVideo(video);
+      announce(video.jobId);
+    },
+  };
+}
