@@ -1,5 +1,5 @@
-import { createDiskStore } from '../artifacts/disk-store.js';
 import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
+import { openStore } from '../artifacts/open-store.js';
 import { createLinkSigner } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
 import { abilitiesOf } from '../providers/registry.js';
@@ -60,6 +60,9 @@ const dispatcher = createDispatcher({
 });
 
 const health = createProviderHealth(database, config);
+const store = await openStore(config);
+const problem = await untilReachable({ what: 'the artifact store', logger, work: () => store.problem() });
+if (problem) throw new Error(problem);
 const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });
 
 const jobs = createJobApi({
@@ -70,7 +73,7 @@ const jobs = createJobApi({
   settlement,
   usage: createUsage(database),
   ledger: createLedger(database),
-  store: createDiskStore(config.ARTIFACTS_URL),
+  store,
   signer: createLinkSigner(config.LINK_SECRET),
   models,
   temporal,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
+import { constants, createReadStream } from 'node:fs';
+import { access, type FileHandle, link, mkdir, open, readdir, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { StoredObject } from '../contract/artifact.js';
@@ -34,6 +34,16 @@ export function createDiskStore(folderUrl: string | URL): ArtifactStore {
   };
 
   return {
+    async problem() {
+      try {
+        await mkdir(folder, { recursive: true });
+        await access(folder, constants.R_OK | constants.W_OK);
+        return undefined;
+      } catch (error) {
+        return `${folder} cannot be used: ${errorCodeOf(error) ?? String(error)}`;
+      }
+    },
+
     async create(key): Promise<ArtifactDraft> {
       const path = pathOf(key);
       const temporaryPath = await scratch.newPath('part');
@@ -42,7 +52,7 @@ export function createDiskStore(folderUrl: string | URL): ArtifactStore {
       return {
         append: (chunk) => file.append(chunk),
         async commit() {
-          const { bytes, sha256 } = await file.finish();
+          const { bytes, sha256 } = await file.finish({ isDurable: true });
           await makeFolder(dirname(path), folder);
           const isNew = await linkIfFree(temporaryPath, path);
           if (isNew) await syncFolder(dirname(path));
@@ -84,6 +94,8 @@ export function createDiskStore(folderUrl: string | URL): ArtifactStore {
     },
 
     withScratchFile: scratch.withFile,
+
+    link: async () => undefined,
 
     sweepTemporaryFiles: scratch.sweep,
 

@@ -39,11 +39,11 @@ export function createHashedFile(file: FileHandle) {
       batchBytes += chunk.length;
       if (batchBytes >= BATCH_BYTES) await flush();
     },
-    /** Everything is on the disk when this returns. */
-    async finish(): Promise<{ bytes: number; sha256: string }> {
+    /** Everything is written when this returns; a durable file outlives a power cut from then on. */
+    async finish({ isDurable }: { isDurable: boolean }): Promise<{ bytes: number; sha256: string }> {
       await flush();
       await writing;
-      await file.sync();
+      if (isDurable) await file.sync();
       await close();
       return { bytes, sha256: hash.digest('hex') };
     },

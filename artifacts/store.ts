@@ -16,8 +16,18 @@ export interface ArtifactDraft {
 /** The first and the last byte, both included, as HTTP ranges name them. */
 export type ByteRange = { start: number; end: number };
 
+/** What whoever opens a link is told of the file. */
+export type LinkOptions = {
+  expiresInSeconds: number;
+  contentType: string;
+  disposition: string;
+  cacheControl: string;
+};
+
 /** Where the bytes of inputs and videos lie. A key is written once and never overwritten. */
 export interface ArtifactStore {
+  /** What is wrong with the place itself, in words for an operator, where waiting mends nothing. Throws while it does not answer. */
+  problem(): Promise<string | undefined>;
   create(key: string): Promise<ArtifactDraft>;
   /** `undefined` when the key is not there. */
   read(key: string, range?: ByteRange): Promise<Readable | undefined>;
@@ -32,6 +42,8 @@ export interface ArtifactStore {
   withLocalFile<Result>(key: string, use: (path: string) => Promise<Result>): Promise<Result>;
   /** Gives `use` a name on this machine for a tool that writes a file, and removes what lies there when `use` has ended. */
   withScratchFile<Result>(extension: string, use: (path: string) => Promise<Result>): Promise<Result>;
+  /** An address where anybody can read the bytes for a while without us; `undefined` where there is none. */
+  link(key: string, options: LinkOptions): Promise<string | undefined>;
   /** Removes what dead processes left; returns how many files that were. */
   sweepTemporaryFiles(olderThanMs: number): Promise<number>;
   /** Removes what has not been used for so long and is, of the keys that are asked about, unowned; returns how many files that were. */

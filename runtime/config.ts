@@ -19,7 +19,17 @@ const configSchema = z.object({
   TEMPORAL_NAMESPACE: z.string().default('default'),
   /** Where operators look at workflows; links are shown to keys with the scope `operator`. */
   TEMPORAL_UI_URL: z.url().optional(),
-  ARTIFACTS_URL: z.url({ protocol: /^file$/ }).optional(),
+  ARTIFACTS_URL: z.url({ protocol: /^(file|s3)$/ }).optional(),
+  /** The address of an S3 server other than Amazon's. */
+  S3_ENDPOINT: z.url({ protocol: /^https?$/ }).optional(),
+  S3_REGION: z.string().optional(),
+  /** Whether the bucket stands in the path of addresses rather than before the host; it does where there is an endpoint of its own. */
+  S3_FORCE_PATH_STYLE: z.stringbool().optional(),
+  /** The words of Amazon's own tools. Without a key, their other ways to find one are tried. */
+  AWS_REGION: z.string().optional(),
+  AWS_ACCESS_KEY_ID: z.string().optional(),
+  AWS_SECRET_ACCESS_KEY: z.string().optional(),
+  AWS_SESSION_TOKEN: z.string().optional(),
   CATALOGUE_FILE: z.string().optional(),
   API_HOST: z.string().default('127.0.0.1'),
   API_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),

@@ -12,6 +12,7 @@ const stackSchema = z.object({
   namespace: z.string(),
   databaseUrl: z.string(),
   sandboxUrl: z.string(),
+  /** Empty where files are not on this machine's disk. */
   artifactsDir: z.string(),
   pids: z.record(z.string(), z.number()),
 });

@@ -78,7 +78,7 @@ export function createSupervisor({ home, environment, say }: Options) {
       ...temporal,
       databaseUrl,
       sandboxUrl,
-      artifactsDir: fileURLToPath(env.ARTIFACTS_URL ?? ''),
+      artifactsDir: env.ARTIFACTS_URL?.startsWith('file:') ? fileURLToPath(env.ARTIFACTS_URL) : '',
     };
     publish();
     return { ...stack, pids: instance.pids() };

@@ -1,7 +1,7 @@
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
-import { createDiskStore } from '../artifacts/disk-store.js';
 import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
+import { openStore } from '../artifacts/open-store.js';
 import { createLinkSigner, inputAddress } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
 import { createMediaProcess } from '../media/process.js';
@@ -61,7 +61,9 @@ const providers = createProviders({
 });
 const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });
 const media = createMediaProcess();
-const store = createDiskStore(config.ARTIFACTS_URL);
+const store = await openStore(config);
+const problem = await untilReachable({ what: 'the artifact store', logger, work: () => store.problem() });
+if (problem) throw new Error(problem);
 const signer = createLinkSigner(config.LINK_SECRET);
 
 const artifacts = createArtifacts(database);

@@ -25,6 +25,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
     costMicrosPerSecond: unused('a cost'),
     store: {
       problem: unused('the store'),
+      problem: unused('the store'),
       create: unused('the store'),
       read: unused('the store'),
       stat: unused('the store'),
@@ -32,6 +33,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       remove: unused('the store'),
       withLocalFile: unused('the store'),
       withScratchFile: unused('the store'),
+      link: unused('the store'),
       link: unused('the store'),
       sweepTemporaryFiles: unused('the store'),
       sweepUnowned: unused('the store'),
