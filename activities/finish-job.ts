@@ -16,7 +16,9 @@ export async function finishJob(
 ): Promise<{ state: JobState; capturedMicros: number }> {
   const { jobId, ending, providerCancel } = input;
   await crashPoint('S10', { jobId });
-  const settled = await deps.settlement.settle({ jobId, ...ending, providerCancel });
+  const { queuedWebhooks, ...settled } = await deps.settlement.settle({ jobId, ...ending, providerCancel });
+  // Its first try comes at once, and not with the dispatcher's next look.
+  if (queuedWebhooks > 0) deps.wakeDispatcher();
   deps.logger.info({ jobId, state: settled.state, capturedMicros: settled.capturedMicros }, 'job ended');
   return settled;
 }

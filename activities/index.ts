@@ -1,4 +1,5 @@
 import { cancelTask } from './cancel-task.js';
+import { deliverWebhook } from './deliver-webhook.js';
 import type { ActivityDeps } from './deps.js';
 import { downloadResult } from './download-result.js';
 import { temporalFailure } from './failure.js';
@@ -13,7 +14,7 @@ import { sweepProvider } from './sweep-provider.js';
 /** Binds the activities to what they need, grouped by the queue they run on. */
 export function createActivities(deps: ActivityDeps) {
   const bind =
-    <Input extends { jobId: string } | { account: string }, Result>(
+    <Input extends { jobId: string } | { account: string } | { deliveryId: string }, Result>(
       activity: (deps: ActivityDeps, input: Input) => Promise<Result>,
     ) =>
     async (input: Input): Promise<Result> => {
@@ -21,7 +22,7 @@ export function createActivities(deps: ActivityDeps) {
         return await activity(deps, input);
       } catch (error) {
         const failure = temporalFailure(error);
-        const subject = 'jobId' in input ? { jobId: input.jobId } : { provider: input.account };
+        const subject = subjectOf(input);
         if (failure !== error) deps.logger.warn({ ...subject, activity: activity.name, err: error }, 'activity failed');
         throw failure;
       }
@@ -38,7 +39,14 @@ export function createActivities(deps: ActivityDeps) {
     media: { downloadResult: bind(downloadResult), makeRendition: bind(makeRendition) },
     job: { finishJob: bind(finishJob) },
     sweep: { sweepProvider: bind(sweepProvider) },
+    webhook: { deliverWebhook: bind(deliverWebhook) },
   };
+}
+
+/** What the log calls it. */
+function subjectOf(input: { jobId: string } | { account: string } | { deliveryId: string }): Record<string, string> {
+  if ('jobId' in input) return { jobId: input.jobId };
+  return 'account' in input ? { provider: input.account } : { deliveryId: input.deliveryId };
 }
 
 type Groups = ReturnType<typeof createActivities>;
@@ -48,3 +56,6 @@ export type Activities = Groups['provider'] & Groups['media'] & Groups['job'];
 
 /** The activities that belong to no job. */
 export type SweepActivities = Groups['sweep'];
+
+/** The activities that tell of what happened. */
+export type WebhookActivities = Groups['webhook'];

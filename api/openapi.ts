@@ -72,6 +72,7 @@ export function describeApi(
     servers: [{ url: publicUrl, description: 'This deployment' }],
     tags: [...dialects.map(({ tag }) => tag), { name: 'Health', description: 'For load balancers and supervisors.' }],
     paths: Object.assign({}, ...dialects.map(pathsOf), healthPaths),
+    webhooks: Object.assign({}, ...dialects.map(({ webhooks, tag }) => webhooksOf(webhooks, tag.name))),
     components: {
       securitySchemes: Object.fromEntries(dialects.map(({ securityScheme: { name, scheme } }) => [name, scheme])),
     },
@@ -96,6 +97,15 @@ function describeAnswer(schema: { type?: unknown; [keyword: string]: unknown }):
   const isOneOfFew = schema.enum !== undefined || schema.const !== undefined;
   if (schema.type === 'string' && !isOneOfFew) schema.maxLength ??= MAX_ANSWER_CHARACTERS;
   if (schema.type === 'array') schema.maxItems ??= MAX_ANSWER_ITEMS;
+}
+
+function webhooksOf(
+  webhooks: DialectDescription['webhooks'] = {},
+  tag: string,
+): Record<string, ZodOpenApiPathItemObject> {
+  return Object.fromEntries(
+    Object.entries(webhooks).map(([name, { post }]) => [name, { post: { tags: [tag], ...post } }]),
+  );
 }
 
 function pathsOf(dialect: DialectDescription): Record<string, ZodOpenApiPathItemObject> {

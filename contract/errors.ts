@@ -17,6 +17,7 @@ export const errorCatalogue = {
   method_not_allowed: { status: 405, retry: 'never', fault: 'caller', title: 'The address does not take this method' },
   content_not_ready: { status: 409, retry: 'backoff', fault: 'caller', title: 'The job has no file yet' },
   job_not_finished: { status: 409, retry: 'backoff', fault: 'caller', title: 'The job has not ended' },
+  webhook_disabled: { status: 409, retry: 'never', fault: 'caller', title: 'There is nobody to send the webhook to' },
   idempotency_in_flight: {
     status: 409,
     retry: 'backoff',

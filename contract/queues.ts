@@ -2,6 +2,8 @@
 export const workflowQueue = 'reelay-jobs';
 /** Where files are downloaded and checked. */
 export const mediaQueue = 'reelay-media';
+/** Where events are told to the addresses that callers named. */
+export const webhookQueue = 'reelay-webhooks';
 /** One queue per provider account, so that its rate and concurrency are bounded in one place. */
 export const providerQueue = (account: string) => `reelay-provider-${account}`;
 

@@ -83,10 +83,10 @@ const closedStatuses = new Map([
   ['TIMED_OUT', 'timed_out'],
 ]);
 
-/** What became of the workflow of a job; undefined while it runs. */
-async function endOfWorkflow(client: Client, jobId: string): Promise<string | undefined> {
+/** What became of a workflow; undefined while it runs. */
+export async function endOfWorkflow(client: Client, workflowId: string): Promise<string | undefined> {
   try {
-    const { status } = await client.workflow.getHandle(jobId).describe();
+    const { status } = await client.workflow.getHandle(workflowId).describe();
     return closedStatuses.get(status.name);
   } catch (error) {
     if (error instanceof WorkflowNotFoundError) return 'not_found';

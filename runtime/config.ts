@@ -15,6 +15,8 @@ const MINUTE_MS = 60_000;
 const configSchema = z.object({
   DATABASE_URL: z.url({ protocol: /^postgres(ql)?$/ }),
   DATABASE_POOL_SIZE: count(10),
+  /** Off behind a pooler that does not pass NOTIFY on, such as PgBouncer in transaction mode: changes are then found by looking each second. */
+  DATABASE_NOTIFY: z.stringbool().default(true),
   TEMPORAL_ADDRESS: z.string().default('127.0.0.1:7233'),
   TEMPORAL_NAMESPACE: z.string().default('default'),
   /** Where operators look at workflows; links are shown to keys with the scope `operator`. */
@@ -30,6 +32,8 @@ const configSchema = z.object({
   AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),
   AWS_SESSION_TOKEN: z.string().optional(),
+  /** Whether links that need no key are answered by us, or lead on to signed addresses of the object storage. */
+  ARTIFACT_LINKS: z.enum(['proxy', 'presigned']).default('proxy'),
   CATALOGUE_FILE: z.string().optional(),
   API_HOST: z.string().default('127.0.0.1'),
   API_PORT: z.coerce.number().int().min(0).max(65_535).default(8080),
@@ -85,6 +89,14 @@ const configSchema = z.object({
   /** How often provider accounts are asked for tasks that no job owns; nought where others use the same accounts. */
   PROVIDER_SWEEP_INTERVAL_MS: spell(5 * MINUTE_MS),
   PROVIDER_SWEEP_LOOK_BACK_MS: milliseconds(2 * 60 * MINUTE_MS),
+  /** The pauses before the tries of a webhook, the first included, comma-separated. By default ten tries within 75 h 35 min. */
+  WEBHOOK_SCHEDULE_MS: z
+    .string()
+    .default('0,5000,300000,1800000,7200000,18000000,36000000,50400000,72000000,86400000')
+    .transform((text) => text.split(',').map(Number))
+    .pipe(z.array(z.int().nonnegative()).min(1).max(20)),
+  WEBHOOK_TIMEOUT_MS: milliseconds(15_000),
+  WEBHOOK_LONGEST_RETRY_AFTER_MS: spell(24 * 60 * MINUTE_MS),
   RETRY_PAUSE_MS: milliseconds(1_000),
   LONGEST_RETRY_AFTER_MS: milliseconds(10_000),
   /** This many failures of a provider account within the window, and jobs are sent elsewhere for a while. */

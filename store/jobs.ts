@@ -89,6 +89,11 @@ const removeStatement = {
       update artifacts set expires_at = least(expires_at, now()) from job where artifacts.job_id = job.id
     ), event as (
       insert into job_events (job_id, sequence, type) select id, last_sequence, 'job.deleted' from job
+    ), deliveries as (
+      update webhook_deliveries set url = null, next_attempt_at = null, ended_at = coalesce(ended_at, now()),
+        state = case when state = 'pending' then 'canceled' else state end
+      from job, webhook_messages message
+      where message.subject_kind = 'job' and message.subject_id = job.id and webhook_deliveries.message_id = message.id
     )
     select id from job`,
 };

@@ -11,7 +11,12 @@ export type Ending = {
   providerCancel: ProviderCancel | null;
 };
 
-export type Settled = { state: JobState; capturedMicros: Micros };
+export type Settled = {
+  state: JobState;
+  capturedMicros: Micros;
+  /** How many addresses are to hear of it: the dispatcher is to be woken for them. */
+  queuedWebhooks: number;
+};
 export type Settlement = ReturnType<typeof createSettlement>;
 
 type Facts = {
@@ -39,14 +44,14 @@ const factsStatement = {
     from jobs join workspaces on workspaces.id = jobs.workspace_id where jobs.id = $1 for update of jobs`,
 };
 
-/** Transfers in the order in which accounts are locked everywhere: the one with `available` first. */
+/** Transfers in the order in which accounts are locked everywhere: the one with `available` first. What a pipeline's job leaves is its pipeline's again. */
 const settleStatement = {
   name: 'settle_job',
   text: `with job as (
       update jobs set state = $2, phase = null, error_code = $3, provider_cancel = $4, captured_micros = $5,
         progress = case when $2 = 'succeeded' then 100 else progress end,
         finished_at = now(), last_sequence = last_sequence + 1
-      where id = $1 and state in ('queued', 'running') returning id, workspace_id, held_micros, last_sequence
+      where id = $1 and state in ('queued', 'running') returning id, workspace_id, pipeline_id, held_micros, last_sequence, callback_url
     ), settlement as (
       insert into settlements (job_id, captured_micros, released_micros, delivered_seconds)
       select id, $5, held_micros - $5, $6 from job
@@ -56,8 +61,9 @@ const settleStatement = {
     )
     select
       ledger_post(case when $5::bigint = 0 then 'release' else 'release_rest' end, ledger_account(workspace_id, 'held'),
-        ledger_account(workspace_id, 'available'), held_micros - $5, id),
-      ledger_post('capture', ledger_account(workspace_id, 'held'), ledger_account(null, 'revenue'), $5, id)
+        ledger_source(workspace_id, pipeline_id), held_micros - $5, id),
+      ledger_post('capture', ledger_account(workspace_id, 'held'), ledger_account(null, 'revenue'), $5, id),
+      queue_webhook(workspace_id, 'job.' || $2, 'job', id, callback_url) as queued_webhooks
     from job`,
 };
 
@@ -83,16 +89,16 @@ export function createSettlement(database: Database) {
         const [facts] = await run<Facts>(factsStatement, [ending.jobId]);
         if (!facts) throw new Error(`there is no job ${ending.jobId}`);
         if (facts.state !== 'queued' && facts.state !== 'running') {
-          return { state: facts.state, capturedMicros: facts.captured_micros ?? 0 };
+          return { state: facts.state, capturedMicros: facts.captured_micros ?? 0, queuedWebhooks: 0 };
         }
         const capturedMicros = captured(ending, facts);
         const delivered = ending.state === 'succeeded' ? deliveredSeconds(deliveryOf(facts)) : [];
         const seconds = delivered.reduce((sum, each) => sum + each, 0);
         const { jobId, state, errorCode, providerCancel } = ending;
         const values = [jobId, state, errorCode ?? null, providerCancel, capturedMicros, seconds];
-        await run(settleStatement, values);
+        const [job] = await run<{ queued_webhooks: number }>(settleStatement, values);
         await run(providerCostsStatement, [jobId]);
-        return { state, capturedMicros };
+        return { state, capturedMicros, queuedWebhooks: job?.queued_webhooks ?? 0 };
       });
     },
 

@@ -4,6 +4,7 @@ import type { JobPlan, UnknownPolicy } from '../contract/plan.js';
 import type { ProviderTask, ResultFile } from '../contract/provider.js';
 import type { ProviderFailure } from '../contract/provider-errors.js';
 import type { AttemptState, JobPhase, JobState, ProviderCancel } from '../contract/states.js';
+import type { WebhookDeliveryState, WebhookDisableReason, WebhookError, WebhookSubject } from '../contract/webhooks.js';
 
 type Timestamp = Generated<Date>;
 type Json<Value> = ColumnType<Value, string, string>;
@@ -39,9 +40,9 @@ export type JobsTable = {
   callback_url: string | null;
   deleted_at: Date | null;
   swept_at: Date | null;
-};
   pipeline_id: Generated<string | null>;
   pipeline_step: Generated<string | null>;
+};
 
 export type AttemptsTable = {
   job_id: string;
@@ -61,6 +62,15 @@ export type AttemptsTable = {
   watched_at: Date | null;
   watch_ended_at: Date | null;
   resolution: Resolution | null;
+  callback_token_sha256: Buffer | null;
+  callback_at: Date | null;
+  callback_task_id: string | null;
+  callback_sha256: Buffer | null;
+  callback_excerpt: string | null;
+  callback_count: Generated<number>;
+  callback_wakes_wanted: Generated<number>;
+  callback_wakes_delivered: Generated<number>;
+  callback_claimed_until: Date | null;
 };
 
 /** What an operator decided about an attempt of which nobody else can say what became of it. */
@@ -88,6 +98,55 @@ export type ArtifactsTable = {
   deleted_at: Date | null;
 };
 
+export type WebhookEndpointsTable = {
+  id: string;
+  workspace_id: string;
+  url: string;
+  description: Generated<string>;
+  /** Null: every event. */
+  event_types: string[] | null;
+  secret: Generated<string>;
+  previous_secret: string | null;
+  previous_secret_until: Date | null;
+  disabled_at: Date | null;
+  disabled_because: WebhookDisableReason | null;
+  created_at: Timestamp;
+  updated_at: Timestamp;
+  deleted_at: Date | null;
+};
+
+export type WebhookDeliveriesTable = {
+  id: string;
+  message_id: string;
+  workspace_id: string;
+  endpoint_id: string | null;
+  url: string | null;
+  state: Generated<WebhookDeliveryState>;
+  attempts: Generated<number>;
+  sending: Generated<number>;
+  step: Generated<number>;
+  next_attempt_at: Date | null;
+  last_attempt_at: Date | null;
+  last_status: number | null;
+  last_error: WebhookError | null;
+  created_at: Timestamp;
+  ended_at: Date | null;
+  claimed_until: Date | null;
+  dispatched_at: Date | null;
+  swept_at: Date | null;
+};
+
+export type WebhookTriesTable = {
+  delivery_id: string;
+  number: number;
+  started_at: Date;
+  duration_ms: number;
+  status: number | null;
+  error: WebhookError | null;
+  detail: string | null;
+  answer: Generated<string>;
+};
+
 export type Tables = {
   workspaces: {
     id: string;
@@ -97,6 +156,9 @@ export type Tables = {
     cancel_charge: Generated<'none' | 'full'>;
     unknown_policy: Generated<UnknownPolicy>;
     created_at: Timestamp;
+    webhook_secret: Generated<string>;
+    webhook_previous_secret: string | null;
+    webhook_previous_secret_until: Date | null;
   };
   api_keys: {
     id: string;
@@ -122,10 +184,18 @@ export type Tables = {
     workspace_id: string;
     key: string;
     request_sha256: Buffer;
-    job_id: string;
+    job_id: string | null;
+    pipeline_id: string | null;
     created_at: Timestamp;
   };
   attempts: AttemptsTable;
+  early_callbacks: {
+    account: string;
+    task_id: string;
+    body_sha256: Buffer;
+    excerpt: string;
+    received_at: Timestamp;
+  };
   artifacts: ArtifactsTable;
   ledger_accounts: { id: Generated<number>; workspace_id: string | null; kind: string; balance_micros: number };
   ledger_transfers: {
@@ -160,9 +230,19 @@ export type Tables = {
     listed_at: Date | null;
     found_at: Timestamp;
   };
+  webhook_endpoints: WebhookEndpointsTable;
+  webhook_messages: {
+    id: string;
+    workspace_id: string;
+    type: string;
+    subject_kind: WebhookSubject['kind'];
+    subject_id: string;
+    created_at: Timestamp;
+  };
+  webhook_deliveries: WebhookDeliveriesTable;
+  webhook_tries: WebhookTriesTable;
   settlements: {
-    job_id: string | null;
-    pipeline_id: string | null;
+    job_id: string;
     captured_micros: number;
     released_micros: number;
     delivered_seconds: number;

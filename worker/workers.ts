@@ -1,6 +1,6 @@
 import { type NativeConnection, Worker, type WorkerOptions } from '@temporalio/worker';
 import type { createActivities } from '../activities/index.js';
-import { mediaQueue, providerQueue, workflowQueue } from '../contract/queues.js';
+import { mediaQueue, providerQueue, webhookQueue, workflowQueue } from '../contract/queues.js';
 import type { Config } from '../runtime/config.js';
 import { drainMs } from './drain.js';
 import { versionOf } from './version.js';
@@ -15,8 +15,9 @@ type Parts = {
 
 const PROVIDER_CALLS_AT_ONCE = 100;
 const DOWNLOADS_AT_ONCE = 8;
+const WEBHOOKS_AT_ONCE = 200;
 
-/** One worker for the workflows and what settles them, one per provider account, and one for downloads. */
+/** One worker for the workflows and what settles them, one per provider account, one for downloads, and one for webhooks. */
 export async function createWorkers({ connection, config, accounts, activities }: Parts): Promise<Worker[]> {
   const common = {
     connection,
@@ -53,6 +54,12 @@ export async function createWorkers({ connection, config, accounts, activities }
       taskQueue: mediaQueue,
       activities: activities.media,
       maxConcurrentActivityTaskExecutions: DOWNLOADS_AT_ONCE,
+    }),
+    Worker.create({
+      ...common,
+      taskQueue: webhookQueue,
+      activities: activities.webhook,
+      maxConcurrentActivityTaskExecutions: WEBHOOKS_AT_ONCE,
     }),
   ]);
 }

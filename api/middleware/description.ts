@@ -1,5 +1,5 @@
 import type { z } from 'zod';
-import type { ZodOpenApiPathsObject, ZodOpenApiSecuritySchemeObject } from 'zod-openapi';
+import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject, ZodOpenApiSecuritySchemeObject } from 'zod-openapi';
 
 /** What the published description of the api, `/openapi.json`, says of one dialect. */
 export type DialectDescription = {
@@ -15,6 +15,8 @@ export type DialectDescription = {
    * and 415, without a key (`security: []`) only 400, 500 and 503. Headers of an answer are a `z.object`.
    */
   paths: ZodOpenApiPathsObject;
+  /** What callers are sent, by its name. */
+  webhooks?: Record<string, { post: ZodOpenApiOperationObject }>;
 };
 
 /** `Authorization: Bearer …`, as most dialects have it. */

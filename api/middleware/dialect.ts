@@ -1,11 +1,13 @@
 import type { RequestHandler, Router } from 'express';
 import type { JobApi } from '../jobs.js';
+import type { WebhookApi } from '../webhooks.js';
 import type { Credential } from './authenticate.js';
 import type { RenderError } from './errors.js';
 
 /** What every dialect builds its routes with. */
 export type DialectDeps = {
   jobs: JobApi;
+  webhooks: WebhookApi;
   /** Lets in who has a valid key; how a key is sent differs between dialects. */
   authenticate: (credential: Credential) => RequestHandler;
   limitRate: RequestHandler;

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { createServer, type IncomingHttpHeaders, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
-type SeenRequest = { method: string; path: string; headers: IncomingHttpHeaders; body: string };
+export type SeenRequest = { method: string; path: string; headers: IncomingHttpHeaders; body: string };
 export type Script = (response: ServerResponse, request: SeenRequest) => void;
 
 export type ScriptedServer = Awaited<ReturnType<typeof startScriptedServer>>;

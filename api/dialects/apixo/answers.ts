@@ -1,6 +1,9 @@
 import { dialectId, type Job } from '../../jobs.js';
 import type { Created, Status } from './schemas.js';
 
+/** How long a link works that an answer tells of. */
+export const LINK_LIFETIME_SECONDS = 15 * 24 * 60 * 60;
+
 const success = { code: 200, message: 'success' } as const;
 
 export function createdAnswer(job: Job): Created {

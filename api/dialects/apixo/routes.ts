@@ -8,12 +8,10 @@ import { allowOnly } from '../../middleware/errors.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { takeJob } from '../../middleware/take-job.js';
-import { createdAnswer, statusAnswer } from './answers.js';
+import { createdAnswer, LINK_LIFETIME_SECONDS, statusAnswer } from './answers.js';
 import { renderError } from './errors.js';
 import { statusQuerySchema, taskSchema } from './schemas.js';
 import { translateTask, wordFor } from './translate.js';
-
-const LINK_LIFETIME_SECONDS = 15 * 24 * 60 * 60;
 
 type OfModel = { model: string };
 

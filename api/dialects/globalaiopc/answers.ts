@@ -1,6 +1,9 @@
 import { dialectId, type Job } from '../../jobs.js';
 import type { Created, Video } from './schemas.js';
 
+/** How long a link works that an answer tells of. */
+export const LINK_LIFETIME_SECONDS = 24 * 60 * 60;
+
 const CANCELED = 'The video was canceled.';
 const MS_PER_SECOND = 1_000;
 

@@ -8,15 +8,13 @@ import { allowOnly } from '../../middleware/errors.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { takeJob } from '../../middleware/take-job.js';
-import { createdAnswer, videoAnswer } from './answers.js';
+import { createdAnswer, LINK_LIFETIME_SECONDS, videoAnswer } from './answers.js';
 import { renderError } from './errors.js';
 import { newVideoSchema } from './schemas.js';
 import { translateRequest } from './translate.js';
 
 /** The vendor's page has one of them in its heading and the other in its sample. */
 const createPaths = ['/sora/videos', '/v1/sora/videos'];
-
-const LINK_LIFETIME_SECONDS = 24 * 60 * 60;
 
 /** GlobalAIOPC's create call, and the query that its page promises and does not describe. */
 export function createGlobalaiopcDialect({ jobs, authenticate, limitRate, readJson }: DialectDeps): Dialect {

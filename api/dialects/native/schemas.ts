@@ -144,7 +144,7 @@ export const statusSchema = z.strictObject({
   job_id: jobNameSchema.meta(alsoNamed('operation')),
 });
 
-const instantSchema = z
+export const instantSchema = z
   .union([z.iso.datetime({ offset: true }).max(40), z.iso.date().max(10)], {
     error: 'must be a date or a time in ISO 8601, such as 2026-11-21 or 2026-11-21T08:00:00Z',
   })
@@ -155,10 +155,10 @@ const wholeNumber = (schema: z.ZodInt) =>
   z.preprocess((text) => (typeof text === 'string' && /^\d{1,6}$/.test(text) ? Number(text) : text), schema);
 const mustBeWhole = { error: 'must be a whole number' };
 
+export const pageLimitSchema = wholeNumber(z.int(mustBeWhole).min(1).max(100)).default(20);
+
 export const listSchema = z.strictObject({
-  limit: wholeNumber(z.int(mustBeWhole).min(1).max(100))
-    .default(20)
-    .meta({ description: 'How many jobs a page holds', override: { default: 20 } }),
+  limit: pageLimitSchema.meta({ description: 'How many jobs a page holds', override: { default: 20 } }),
   after: z
     .string()
     .max(MAX_WORD_CHARACTERS)

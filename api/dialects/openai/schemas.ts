@@ -181,6 +181,17 @@ export const deletedSchema = z
   .meta({ id: 'OpenaiVideoDeleted' });
 export type Deleted = z.input<typeof deletedSchema>;
 
+export const eventSchema = z
+  .object({
+    id: z.string().meta({ example: 'evt_01kaz0000000000000000000zz' }),
+    object: z.literal('event'),
+    created_at: momentSchema,
+    type: z.enum(['video.completed', 'video.failed']),
+    data: z.object({ id: z.string().meta({ description: 'The video, to be read', example: exampleId }) }),
+  })
+  .meta({ id: 'OpenaiEvent' });
+export type Event = z.input<typeof eventSchema>;
+
 export const errorSchema = z
   .object({
     error: z.object({

@@ -2,6 +2,9 @@ import { errorCatalogue } from '../../../contract/errors.js';
 import { dialectId, type Job } from '../../jobs.js';
 import type { Accepted, Result, Status } from './schemas.js';
 
+/** How long a link works that an answer tells of. */
+export const LINK_LIFETIME_SECONDS = 24 * 60 * 60;
+
 const CANCELED = 'The request was canceled.';
 const MS_PER_SECOND = 1_000;
 

@@ -8,12 +8,10 @@ import { allowOnly } from '../../middleware/errors.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { takeJob } from '../../middleware/take-job.js';
-import { acceptedAnswer, resultAnswer, statusAnswer } from './answers.js';
+import { acceptedAnswer, LINK_LIFETIME_SECONDS, resultAnswer, statusAnswer } from './answers.js';
 import { renderError } from './errors.js';
 import { generateHeadersSchema, imageSchema, resultRequestSchema, textSchema } from './schemas.js';
 import { translateRequest } from './translate.js';
-
-const LINK_LIFETIME_SECONDS = 24 * 60 * 60;
 
 const subscriptionKey: Credential = {
   secretOf: (request) => request.get('ocp-apim-subscription-key'),
