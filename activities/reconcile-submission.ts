@@ -4,6 +4,7 @@ import type { VideoProvider } from '../contract/provider.js';
 import type { AttemptRow } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { notReady } from './failure.js';
+import { findCalledBackTask } from './find-called-back-task.js';
 import { findListedTask, LISTED_AFTER_MS } from './find-listed-task.js';
 import { recordedOutcome, type SubmitOutcome } from './submit-generation.js';
 
@@ -93,6 +94,8 @@ async function askProvider(
 ): Promise<ReconcileOutcome | undefined> {
   try {
     const provider = deps.providers.get(row.account);
+    const calledBack = await findCalledBackTask(deps, { row, provider, timeoutMs: input.timeoutMs });
+    if (calledBack) return { kind: 'accepted', task: calledBack };
     if (provider.reconcile) return await askByKey(deps, input, { row, reconcile: provider.reconcile });
     if (provider.list) return await askByList(deps, input, { row, list: provider.list });
   } catch (error) {

@@ -6,6 +6,7 @@ import { crashPoint } from '../runtime/crash-points.js';
 import type { AttemptRow, Intent } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { withHeartbeat } from './heartbeat.js';
+import { newCallback } from './new-callback.js';
 import { admitTry, reportSubmission } from './provider-health.js';
 import { recordForAWhile } from './record.js';
 import { isOver } from './recorded-verdict.js';
@@ -15,6 +16,8 @@ export type SubmitInput = AttemptRef & {
   timeoutMs: number;
   /** The job has another route for this try. Absent in jobs that began before there were breakers. */
   maySkip?: boolean;
+  /** The workflow knows what to do when it is told of a callback. One of an earlier build does not, and its history would have a deaf spot. */
+  hearsCallbacks?: boolean;
 };
 
 /** The answer to a submit as the workflow needs it: words and ids, no texts. */
@@ -40,7 +43,8 @@ export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promis
     const admission = await admitTry(deps, input);
     if (admission === 'skip') return { kind: 'skipped' };
     // Written before the call: a crash in between must leave a trace of a possible charge. Only the run that inserts the row may send.
-    const intent = await deps.attempts.intend({ jobId, attempt, route });
+    const callback = input.hearsCallbacks ? newCallback(deps, route.account) : undefined;
+    const intent = await deps.attempts.intend({ jobId, attempt, route, callbackTokenSha256: callback?.tokenSha256 });
     if (intent.kind === 'stopped') return { kind: 'stopped' };
     if (intent.kind === 'recorded') {
       // An earlier life of this job, whose history was lost, made this try on another route: that one is found by going on.
@@ -50,7 +54,7 @@ export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promis
     }
 
     await crashPoint('S3b', { jobId });
-    const submission = await send(deps, input, intent);
+    const submission = await send(deps, input, { ...intent, callbackUrl: callback?.url });
     await crashPoint('S4', { jobId });
     // Tried for a while, never thrown: an id in hand must not be lost because the database is away.
     await recordForAWhile(deps, { jobId, attempt, submission });
@@ -63,7 +67,11 @@ export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promis
 type Inserted = Extract<Intent, { kind: 'inserted' }>;
 
 /** What goes wrong before the provider is called is known not to have been sent. */
-async function send(deps: ActivityDeps, input: SubmitInput, intent: Inserted): Promise<Submission> {
+async function send(
+  deps: ActivityDeps,
+  input: SubmitInput,
+  { callbackUrl, ...intent }: Inserted & { callbackUrl: string | undefined },
+): Promise<Submission> {
   const { jobId, attempt, route, timeoutMs } = input;
   let provider: VideoProvider;
   let generation: Generation;
@@ -74,7 +82,9 @@ async function send(deps: ActivityDeps, input: SubmitInput, intent: Inserted): P
     deps.logger.error({ jobId, attempt, provider: route.account, err: error }, 'the submit could not be prepared');
     return { outcome: 'not_sent', error: { class: 'AUTH', message: 'the account or an input is not usable here' } };
   }
-  return provider.submit(generation, { attemptKey: intent.attemptKey, signal: AbortSignal.timeout(timeoutMs) });
+  const { attemptKey } = intent;
+  const signal = AbortSignal.timeout(timeoutMs);
+  return provider.submit(generation, { attemptKey, signal, ...(callbackUrl && { callbackUrl }) });
 }
 
 async function answerOfEarlierRun(deps: ActivityDeps, row: AttemptRow): Promise<SubmitOutcome> {

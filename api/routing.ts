@@ -63,7 +63,8 @@ export function planJob(model: PublicModel, request: RoutableRequest, options: R
       upstreamModel,
       costMicros: Math.ceil(costMicrosPerSecond * durationSeconds * variants),
       failoverOnModeration,
-      canReconcile: abilities.canReconcile,
+      // A callback may still tell of a submit whose answer was lost.
+      canReconcile: abilities.canReconcile || (abilities.callsBack && hasPublicAddress),
       firstLookMs: abilities.polling.firstLookMs,
       lookIntervalMs: abilities.polling.intervalMs,
     }),

@@ -44,6 +44,8 @@ export type ModelAbilities = {
   canCancel: boolean;
   /** Whether the provider can say what became of a submit whose answer was lost. */
   canReconcile: boolean;
+  /** Whether a submit can name an address of its own that is called when the task has ended: such a call also tells of a lost submit. */
+  callsBack: boolean;
   /** How long the provider keeps a finished file, where its page says so. */
   resultLifetimeSeconds?: number;
 };

@@ -7,6 +7,11 @@ const accountSchema = z.strictObject({
   adapter: z.string().min(1),
   baseUrl: z.url({ protocol: /^https?$/ }),
   credential: z.string().regex(/^[A-Z][A-Z0-9_]*$/),
+  /** The variable with the secret of its webhooks, for a vendor that signs what it calls back with. */
+  webhookSecret: z
+    .string()
+    .regex(/^[A-Z][A-Z0-9_]*$/)
+    .optional(),
   /** Whether it offers the model of its maker, and not a reseller's imitation: what the policy `official` asks for. */
   official: z.boolean().default(false),
   /** Adapter settings for what a vendor's page leaves open. */

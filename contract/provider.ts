@@ -41,8 +41,27 @@ export type ListedTask = {
   status: 'open' | 'succeeded' | 'failed';
 };
 
+/** A callback as it arrived. `header` knows those that were sent once: of a doubled one nobody can say which is meant. */
+export type RawCallback = { body: Uint8Array; header: (name: string) => string | undefined };
+
+/** What a callback says, and no more than that: the provider is asked before anything changes. `excerpt` is redacted and short. */
+export type CallbackClaim = { taskId: string | null; excerpt: string };
+
+/**
+ * How a provider calls back when a task has ended. `attempt`: at the address that the submit named, which nobody else knows. `account`: at
+ * one address for all tasks, signed. Either way its word is a claim.
+ */
+export type CallbackReader =
+  | { comesTo: 'attempt'; readCallback(callback: RawCallback): CallbackClaim }
+  /** `forged`: the signature is not the provider's, or too old. */
+  | { comesTo: 'account'; readCallback(callback: RawCallback): CallbackClaim | 'forged' };
+
 export type CallOptions = { signal: AbortSignal };
-export type SubmitOptions = CallOptions & { attemptKey: string };
+export type SubmitOptions = CallOptions & {
+  attemptKey: string;
+  /** Where this attempt may be called back; it holds a secret. Absent where we have no public address. */
+  callbackUrl?: string;
+};
 export type LostAttempt = { attemptKey: string; intendedAt: Date; upstreamModel: string };
 
 /** One upstream account, spoken to over HTTP. Translates and judges: no retries, no waiting, no environment, no logging. */
@@ -57,6 +76,8 @@ export interface VideoProvider {
   reconcile?(attempt: LostAttempt, options: CallOptions): Promise<Reconciliation>;
   /** The tasks of this account since then, in any order. Absent where the provider has no list. Throws `LookError` when it cannot be read whole. */
   list?(since: Date, options: CallOptions): Promise<ListedTask[]>;
+  /** Absent where the provider never calls back. */
+  callbacks?: CallbackReader;
   /** How to fetch a file of a finished task. */
   openResult(task: ProviderTask, file: ResultFile): ResultSource;
 }

@@ -12,6 +12,8 @@ export type AdapterDeps = {
   baseUrl: URL;
   apiKey: string;
   settings: AdapterSettings;
+  /** What the vendor signs its webhooks with, where it does and was asked to. */
+  webhookSecret?: string | undefined;
   sendJson: SendJson;
 };
 
@@ -26,6 +28,9 @@ export const pollingSettings = {
   firstLookMs: z.coerce.number().int().nonnegative().optional(),
   lookIntervalMs: z.coerce.number().int().positive().optional(),
 };
+
+/** Whether submits ask to be called back. Switched off where a gateway does not show a task's state to who asks for callbacks. */
+export const callbackSetting = { callbacks: z.enum(['true', 'false']).default('true') };
 
 /** A path below the base address, for what a vendor's page leaves open. */
 export const pathSetting = z.string().regex(/^(\/[\w-][\w.-]*)+$/, { error: 'must be a path such as /v1/tasks' });

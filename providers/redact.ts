@@ -10,14 +10,18 @@ export type Redact = { excerpt(text: string): string; message(text: string): str
 export function createRedact(secrets: readonly string[]): Redact {
   const clean = (text: string) => {
     const withoutSecrets = secrets.reduce((rest, secret) => rest.replaceAll(secret, '[redacted]'), text);
-    return withoutSecrets
-      .slice(0, WINDOW_CHARACTERS)
-      .replaceAll(/\bBearer\s+[\w.~+/=-]{1,500}/gi, 'Bearer [redacted]')
-      .replaceAll(/(https?:(?:\\?\/){2})[^\s"'<>@/?#]{1,500}@/gi, '$1[redacted]@')
-      .replaceAll(/(https?:(?:\\?\/){2}[^\s"'<>?#]{1,1000})\?[^\s"'<>]*/gi, '$1?[redacted]')
-      .replaceAll(/(data:[\w.+-]{1,50}\/[\w.+-]{1,50};base64,)[\w+/=-]*/gi, '$1[redacted]')
-      .replaceAll('\u0000', '')
-      .toWellFormed();
+    return (
+      withoutSecrets
+        .slice(0, WINDOW_CHARACTERS)
+        .replaceAll(/\bBearer\s+[\w.~+/=-]{1,500}/gi, 'Bearer [redacted]')
+        .replaceAll(/(https?:(?:\\?\/){2})[^\s"'<>@/?#]{1,500}@/gi, '$1[redacted]@')
+        .replaceAll(/(https?:(?:\\?\/){2}[^\s"'<>?#]{1,1000})\?[^\s"'<>]*/gi, '$1?[redacted]')
+        // Our own address for callbacks: its end is the secret of an attempt.
+        .replaceAll(/(\/callbacks(?:\\?\/)[a-z0-9-]{1,100}(?:\\?\/))[\w-]{16,200}/g, '$1[redacted]')
+        .replaceAll(/(data:[\w.+-]{1,50}\/[\w.+-]{1,50};base64,)[\w+/=-]*/gi, '$1[redacted]')
+        .replaceAll('\u0000', '')
+        .toWellFormed()
+    );
   };
   return {
     excerpt: (text) => {

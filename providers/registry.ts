@@ -27,7 +27,7 @@ export type Providers = {
 
 type ProvidersSettings = {
   catalogue: Catalogue;
-  /** The value of the variable that an account's catalogue entry names. */
+  /** The value of a variable that an account's catalogue entry names. */
   credentials: (variable: string) => string | undefined;
   /** Whether a base address may be plain http: for providers on the same machine. */
   allowHttp: boolean;
@@ -55,7 +55,9 @@ export function createProviders({ catalogue, credentials, allowHttp }: Providers
 
       const client = createJsonClient();
       const { adapter, baseUrl, settings } = account;
-      const provider = adapter.create({ account: name, baseUrl, apiKey, settings, sendJson: client.sendJson });
+      const webhookSecret = account.webhookSecret && credentials(account.webhookSecret)?.trim();
+      const { sendJson } = client;
+      const provider = adapter.create({ account: name, baseUrl, apiKey, settings, webhookSecret, sendJson });
       open.set(name, { provider, client });
       return provider;
     },

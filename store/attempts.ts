@@ -29,6 +29,9 @@ export type Intent =
   | { kind: 'recorded'; attempt: AttemptRow }
   | { kind: 'stopped' };
 
+/** The hash is of the secret in the address at which the provider may call back. */
+type Intention = AttemptRef & { route: Route; callbackTokenSha256?: Buffer | null };
+
 /** Guarded on the number, so that two runs at once insert one row and write one event. */
 const intendStatement = {
   name: 'intend_attempt',
@@ -38,8 +41,8 @@ const intendStatement = {
       where id = $1 and state in ('queued', 'running') and cancel_requested_at is null and attempts = $2 - 1
       returning id, last_sequence, request
     ), attempt as (
-      insert into attempts (job_id, number, account, upstream_model, attempt_key, cost_micros)
-      select id, $2, $3, $4, $5, $6 from job
+      insert into attempts (job_id, number, account, upstream_model, attempt_key, cost_micros, callback_token_sha256)
+      select id, $2, $3, $4, $5, $6, $7 from job
     ), event as (
       insert into job_events (job_id, sequence, type, data)
       select id, last_sequence, 'attempt.submitting', jsonb_build_object('attempt', $2::integer, 'provider', $3::text)
@@ -94,9 +97,10 @@ export function createAttempts(database: Database) {
 
   return {
     /** Writes down that this attempt is about to be sent, unless the job was cancelled or has ended. */
-    async intend({ jobId, attempt, route }: AttemptRef & { route: Route }): Promise<Intent> {
+    async intend({ jobId, attempt, route, callbackTokenSha256 = null }: Intention): Promise<Intent> {
       const attemptKey = `${jobId}:${attempt}`;
-      const values = [jobId, attempt, route.account, route.upstreamModel, attemptKey, route.costMicros];
+      const { account, upstreamModel, costMicros } = route;
+      const values = [jobId, attempt, account, upstreamModel, attemptKey, costMicros, callbackTokenSha256];
       const [inserted] = await run<{ request: GenerationRequest }>(intendStatement, values);
       if (inserted) return { kind: 'inserted', request: inserted.request, attemptKey };
       const recorded = await find({ jobId, attempt });
@@ -115,6 +119,9 @@ export function createAttempts(database: Database) {
       // Only what is openly lost can have been given away meanwhile.
       if (!isRecorded) await lost.recordLateAcceptance({ ...attempt, task: submission.task });
     },
+
+    /** Keeps a task that was found otherwise than by an answer. False when it belongs to another attempt, or this one has its answer. */
+    recordFound: lost.recordLateAcceptance,
 
     settleByList: lost.settleByList,
 

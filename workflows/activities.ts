@@ -40,7 +40,7 @@ export function createSteps({ jobId, workspaceId, timing, unknownPolicy }: Video
         scheduleToCloseTimeout: timing.submitTimeoutMs + RECORDING_MS + remainingMs,
         heartbeatTimeout: HEARTBEAT_MS,
       });
-      return submitGeneration({ jobId, attempt, route, timeoutMs: timing.submitTimeoutMs, maySkip });
+      return submitGeneration({ jobId, attempt, route, timeoutMs: submitTimeoutMs, maySkip, hearsCallbacks: true });
     },
 
     reconcile({ route, attempt }: { route: Route; attempt: number }): Promise<Outcome> {

@@ -1,4 +1,4 @@
-import { defineQuery } from '@temporalio/workflow';
+import { defineQuery, defineSignal } from '@temporalio/workflow';
 import type { JobPhase, ProviderCancel } from '../contract/states.js';
 
 /** What a running job's workflow knows of itself. Ids, words and counts only. */
@@ -14,3 +14,6 @@ export type JobStateView = {
 };
 
 export const jobState = defineQuery<JobStateView>('jobState');
+
+/** The provider of this attempt called back. Nobody is believed: it only says that a look is worth while. */
+export const providerCallback = defineSignal<[{ attempt: number }]>('providerCallback');

@@ -10,6 +10,7 @@ import {
 } from '@temporalio/workflow';
 import type { Route, VideoJobInput } from '../contract/plan.js';
 import { createSteps } from './activities.js';
+import { createBell } from './bell.js';
 import { describeJob, storyOf } from './describe.js';
 import {
   type JobEnding,
@@ -21,7 +22,7 @@ import {
   type Step,
   startState,
 } from './job-state.js';
-import { jobState } from './messages.js';
+import { jobState, providerCallback } from './messages.js';
 import { maySkip, nextStep, revisit } from './next-step.js';
 import { providerAttribute, statusAttribute } from './search-attributes.js';
 
@@ -29,6 +30,7 @@ import { providerAttribute, statusAttribute } from './search-attributes.js';
 export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
   let deadlineAtMs = Date.now() + input.timing.deadlineMs;
   const activities = createSteps(input);
+  const bell = createBell();
   const story: string[] = [];
   let isCancelRequested = input.resumption?.isCancelRequested ?? false;
   let state = startState(input);
@@ -37,6 +39,7 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
     isCancelRequested = true;
   });
   setHandler(jobState, () => describeJob({ state, story, isCancelRequested }));
+  setHandler(providerCallback, ({ attempt }) => bell.ring(attempt));
 
   while (state.step.kind !== 'finish') {
     // Noticed between steps, too: a submit is never interrupted, because it may own a task that nobody knows of yet.
@@ -101,11 +104,9 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
         return outcome;
       }
       case 'wait':
-        if (step.forMs > 0)
-          await sleep(Math.min(step.forMs, remainingMs), { summary: `wait before the first look at ${route.account}` });
-        return { kind: 'waited' };
+        return wait(step, { route, remainingMs });
       case 'poll':
-        return poll({ route, live: step.live, remainingMs });
+        return poll({ route, live: step.live });
       case 'download':
         return activities.download({ live: step.live });
       // Steps that clean up are not cancellable themselves.
@@ -120,17 +121,39 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
     }
   }
 
-  /** One activity for all looks: "not yet" is its own retry with its own delay, so waiting writes no history. */
-  async function poll(look: { route: Route; live: Live; remainingMs: number }): Promise<Outcome> {
-    try {
-      return await activities.poll(look);
-    } catch (error) {
+  /** A callback ends it early. The provider is asked in any case, so a forged one changes nothing. */
+  async function wait(
+    { live, forMs }: Step & { kind: 'wait' },
+    { route, remainingMs }: { route: Route; remainingMs: number },
+  ): Promise<Outcome> {
+    const summary = `wait before the first look at ${route.account}`;
+    const sleeping = () => sleep(Math.min(forMs, remainingMs), { summary });
+    const isRung =
+      forMs > 0 && (bell.hasRung(live.attempt) || (await bell.orUntilRung(live.attempt, sleeping)) === 'rung');
+    if (isRung) story.push(`${route.account} · called back`);
+    return { kind: 'waited' };
+  }
+
+  /** One activity for all looks: "not yet" is its own retry with its own delay, so waiting writes no history. A callback makes it look now. */
+  async function poll({ route, live }: { route: Route; live: Live }): Promise<Outcome> {
+    const stallsAtMs = Date.now() + input.timing.stallMs;
+    for (;;) {
+      const remainingMs = Math.max(Math.min(deadlineAtMs, stallsAtMs) - Date.now(), 1);
+      const look = () => activities.poll({ route, live, remainingMs });
+      const outcome = await bell.orUntilRung(live.attempt, look).catch(untilDeadline);
+      if (outcome !== 'rung') return outcome;
+      story.push(`${route.account} · called back`);
+    }
+
+    async function untilDeadline(error: unknown): Promise<Outcome | 'rung'> {
       const isGivenUp = error instanceof ActivityFailure && !isCancellation(error);
-      const isTooEarly = look.remainingMs <= input.timing.stallMs && Date.now() < deadlineAtMs;
+      const isTooEarly = deadlineAtMs <= stallsAtMs && Date.now() < deadlineAtMs;
       if (!isGivenUp || !isTooEarly || !patched('poll-until-deadline')) throw error;
       // Temporal gives up as soon as the next look would come after the end: the rest of the time is still the task's.
-      await sleep(deadlineAtMs - Date.now(), { summary: 'the rest of the time, too short for another look' });
-      return { kind: 'interrupted', by: 'deadline' };
+      const summary = 'the rest of the time, too short for another look';
+      const sleeping = () => sleep(deadlineAtMs - Date.now(), { summary });
+      const isRung = (await bell.orUntilRung(live.attempt, sleeping)) === 'rung';
+      return isRung ? 'rung' : { kind: 'interrupted', by: 'deadline' };
     }
   }
 

@@ -2,12 +2,14 @@ import type { Look, VideoProvider } from '../../contract/provider.js';
 import type { ProviderErrorClass } from '../../contract/provider-errors.js';
 import { type Adapter, type AdapterDeps, imageAddresses, imageWithoutAddress, statusWord } from '../adapter.js';
 import { below } from '../base-url.js';
+import { unsignedCallbacks, usableCallbackUrl } from '../callbacks.js';
 import { createFailureReader } from '../failure.js';
 import { type FailedAnswer, isRefusal, type JsonAnswer } from '../http.js';
 import { classOfUsualWords } from '../usual-words.js';
 import { apixoAbilities, readApixoSettings } from './models.js';
 import {
   readApixoError,
+  readCalledBackTask,
   readEnvelope,
   readResultUrls,
   type SubmitAnswer,
@@ -27,8 +29,8 @@ const failCodes: Record<string, ProviderErrorClass> = {
 export const apixo: Adapter = { abilitiesOf: apixoAbilities, create: createApixoProvider };
 
 function createApixoProvider({ account, baseUrl, apiKey, settings, sendJson }: AdapterDeps): VideoProvider {
-  const { provider, removeWatermark } = readApixoSettings(settings);
-  const options = { provider, removeWatermark: removeWatermark === 'true' };
+  const { provider, removeWatermark, callbacks } = readApixoSettings(settings);
+  const preferences = { provider, removeWatermark: removeWatermark === 'true' };
   const headers = { authorization: `Bearer ${apiKey}` };
   const failures = createFailureReader({ secrets: [apiKey], readWords: readApixoError, classify: classOfUsualWords });
 
@@ -48,8 +50,13 @@ function createApixoProvider({ account, baseUrl, apiKey, settings, sendJson }: A
   };
 
   return {
-    async submit(generation, { signal }) {
+    ...(callbacks === 'true' && {
+      callbacks: unsignedCallbacks({ secrets: [apiKey], taskIdOf: readCalledBackTask }),
+    }),
+
+    async submit(generation, { signal, callbackUrl: offered }) {
       const { upstreamModel, inputs } = generation;
+      const callbackUrl = callbacks === 'true' ? usableCallbackUrl({ callbackUrl: offered, baseUrl }) : undefined;
       const images = imageAddresses(inputs);
       if (!images) return imageWithoutAddress;
 
@@ -57,7 +64,7 @@ function createApixoProvider({ account, baseUrl, apiKey, settings, sendJson }: A
         method: 'POST',
         url: below(baseUrl, `/api/v1/generateTask/${encodeURIComponent(upstreamModel)}`),
         headers,
-        body: taskRequest(generation, { ...options, firstFrame: images.firstFrame }),
+        body: taskRequest(generation, { ...preferences, firstFrame: images.firstFrame, callbackUrl }),
         response: submitAnswer,
         reuseConnection: false,
         signal,

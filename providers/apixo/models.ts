@@ -1,11 +1,12 @@
 import { z } from 'zod';
 import type { ModelAbilities } from '../../contract/abilities.js';
-import { type AdapterSettings, narrowPolling, pollingSettings } from '../adapter.js';
+import { type AdapterSettings, callbackSetting, narrowPolling, pollingSettings } from '../adapter.js';
 
 const settingsSchema = z.strictObject({
   /** Which of its own routes the gateway takes; `auto` is its default. */
   provider: z.enum(['auto', 'value', 'official']).default('auto'),
   removeWatermark: z.enum(['true', 'false']).default('true'),
+  ...callbackSetting,
   ...pollingSettings,
 });
 export type ApixoSettings = z.infer<typeof settingsSchema>;
@@ -47,6 +48,7 @@ const models: Record<string, ModelAbilities> = {
     polling: { firstLookMs: 180_000, intervalMs: 10_000 },
     canCancel: false,
     canReconcile: false,
+    callsBack: true,
     resultLifetimeSeconds: 15 * 24 * 60 * 60,
   },
 };
@@ -54,5 +56,11 @@ const models: Record<string, ModelAbilities> = {
 export function apixoAbilities(upstreamModel: string, settings: AdapterSettings): ModelAbilities | undefined {
   const narrowed = readApixoSettings(settings);
   const model = models[upstreamModel];
-  return model && { ...model, polling: narrowPolling(model.polling, narrowed) };
+  return (
+    model && {
+      ...model,
+      callsBack: narrowed.callbacks === 'true',
+      polling: narrowPolling(model.polling, narrowed),
+    }
+  );
 }

@@ -45,13 +45,28 @@ export function readResultUrls(resultJson: string | null | undefined): string[] 
   return parsed.data.resultUrls.filter((url) => typeof url === 'string').filter(isUsableUrl);
 }
 
-/** The body of a submit. The result is polled for, so no callback is asked for. */
+const namedTask = z.object({ taskId: taskIdSchema });
+const calledBack = z.union([z.object({ data: namedTask }).transform(({ data }) => data), namedTask]);
+
+/** The task that a callback names. The page does not show one: the envelope of the status call, or what is in it. */
+export function readCalledBackTask(body: unknown): string | null {
+  return calledBack.safeParse(body).data?.taskId ?? null;
+}
+
+type RequestOptions = {
+  provider: string;
+  removeWatermark: boolean;
+  firstFrame: ImageAddresses['firstFrame'];
+  callbackUrl: string | undefined;
+};
+
+/** The body of a submit. */
 export function taskRequest(
   { operation, prompt, durationSeconds, size }: Generation,
-  { firstFrame, ...options }: { provider: string; removeWatermark: boolean; firstFrame: ImageAddresses['firstFrame'] },
+  { firstFrame, callbackUrl, ...options }: RequestOptions,
 ): Record<string, unknown> {
   return {
-    request_type: 'async',
+    ...(callbackUrl ? { request_type: 'callback', callback_url: callbackUrl } : { request_type: 'async' }),
     provider: options.provider,
     input: {
       mode: operation === 'image_to_video' ? 'image-to-video' : 'text-to-video',

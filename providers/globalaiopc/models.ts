@@ -64,6 +64,7 @@ const abilities: ModelAbilities = {
   polling: { firstLookMs: 20_000, intervalMs: 20_000 },
   canCancel: false,
   canReconcile: false,
+  callsBack: false,
 };
 
 export function globalaiopcAbilities(upstreamModel: string, settings: AdapterSettings): ModelAbilities | undefined {

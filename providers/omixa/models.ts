@@ -61,6 +61,7 @@ const models: Record<string, ModelAbilities> = {
     polling: { firstLookMs: 5_000, intervalMs: 5_000 },
     canCancel: false,
     canReconcile: false,
+    callsBack: false,
   },
 };
 

@@ -6,6 +6,7 @@ import { createFailureReader, type VendorWords } from '../failure.js';
 import { classOfUsualWords } from '../usual-words.js';
 import { createListReader } from './list.js';
 import { openaiVideosAbilities, readOpenaiVideosSettings } from './models.js';
+import { signedCallbacks } from './webhooks.js';
 import {
   createdVideo,
   lookedAtVideo,
@@ -21,7 +22,7 @@ import {
 export const openaiVideos: Adapter = { abilitiesOf: openaiVideosAbilities, create: createOpenaiVideosProvider };
 
 function createOpenaiVideosProvider(deps: AdapterDeps): VideoProvider {
-  const { account, baseUrl, apiKey, settings, sendJson } = deps;
+  const { account, baseUrl, apiKey, settings, webhookSecret, sendJson } = deps;
   const { videosPath, keyHeader, secondsType, imageForm, list } = readOpenaiVideosSettings(settings);
   const headers: Record<string, string> =
     keyHeader === 'api-key' ? { 'api-key': apiKey } : { authorization: `Bearer ${apiKey}` };
@@ -45,6 +46,7 @@ function createOpenaiVideosProvider(deps: AdapterDeps): VideoProvider {
 
   return {
     ...(list === 'true' && { list: readList }),
+    ...(webhookSecret && { callbacks: signedCallbacks({ secret: webhookSecret, apiKey }) }),
 
     async submit(generation, { signal }) {
       const { upstreamModel } = generation;

@@ -114,6 +114,8 @@ export function openaiVideosAbilities(upstreamModel: string, settings: AdapterSe
     polling: narrowPolling({ firstLookMs: 20_000, intervalMs: 10_000 }, narrowed),
     canCancel: false,
     canReconcile: narrowed.list === 'true',
+    // Its webhooks come to one address, and tell nothing of whose task it is.
+    callsBack: false,
     resultLifetimeSeconds: 60 * 60,
   };
 }

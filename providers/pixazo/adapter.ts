@@ -2,10 +2,18 @@ import type { Look, VideoProvider } from '../../contract/provider.js';
 import type { ProviderErrorClass } from '../../contract/provider-errors.js';
 import { type Adapter, type AdapterDeps, statusWord } from '../adapter.js';
 import { below } from '../base-url.js';
+import { unsignedCallbacks, usableCallbackUrl } from '../callbacks.js';
 import { createFailureReader } from '../failure.js';
 import { classOfUsualWords, readUsualWords, usualWordsOf } from '../usual-words.js';
 import { pixazoAbilities, readPixazoSettings } from './models.js';
-import { createdTask, generateRequest, type LookedAtTask, lookedAtTask, resultUrls } from './wire.js';
+import {
+  createdTask,
+  generateRequest,
+  type LookedAtTask,
+  lookedAtTask,
+  readCalledBackTask,
+  resultUrls,
+} from './wire.js';
 
 const TEXT_TO_VIDEO = '/sora-video/v1/video/generate';
 const IMAGE_TO_VIDEO = '/sora-video/v1/video/i2v/generate';
@@ -13,7 +21,7 @@ const IMAGE_TO_VIDEO = '/sora-video/v1/video/i2v/generate';
 export const pixazo: Adapter = { abilitiesOf: pixazoAbilities, create: createPixazoProvider };
 
 function createPixazoProvider({ account, baseUrl, apiKey, settings, sendJson }: AdapterDeps): VideoProvider {
-  const { statusPath } = readPixazoSettings(settings);
+  const { statusPath, callbacks } = readPixazoSettings(settings);
   const headers = { 'ocp-apim-subscription-key': apiKey, 'cache-control': 'no-cache' };
   const failures = createFailureReader({ secrets: [apiKey], readWords: readUsualWords, classify: classOfUsualWords });
 
@@ -47,12 +55,18 @@ function createPixazoProvider({ account, baseUrl, apiKey, settings, sendJson }: 
   };
 
   return {
-    async submit(generation, { signal }) {
+    ...(callbacks === 'true' && {
+      callbacks: unsignedCallbacks({ secrets: [apiKey], taskIdOf: readCalledBackTask }),
+    }),
+
+    async submit(generation, { signal, callbackUrl: offered }) {
       const { upstreamModel, operation } = generation;
+      const callbackUrl = callbacks === 'true' ? usableCallbackUrl({ callbackUrl: offered, baseUrl }) : undefined;
       const answer = await sendJson({
         method: 'POST',
         url: below(baseUrl, operation === 'image_to_video' ? IMAGE_TO_VIDEO : TEXT_TO_VIDEO),
-        headers,
+        // The queue's own channel; that of the model below it is said to carry other ids.
+        headers: { ...headers, ...(callbackUrl && { 'x-webhook-url': callbackUrl }) },
         body: generateRequest(generation),
         response: createdTask,
         reuseConnection: false,

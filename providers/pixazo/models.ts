@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ModelAbilities } from '../../contract/abilities.js';
-import { type AdapterSettings, narrowPolling, pathSetting, pollingSettings } from '../adapter.js';
+import { type AdapterSettings, callbackSetting, narrowPolling, pathSetting, pollingSettings } from '../adapter.js';
 
 /** What the vendor's page leaves open. */
 const settingsSchema = z.strictObject({
@@ -12,6 +12,7 @@ const settingsSchema = z.strictObject({
     .int()
     .positive()
     .default(10 * 1024 * 1024),
+  ...callbackSetting,
   ...pollingSettings,
 });
 export type PixazoSettings = z.infer<typeof settingsSchema>;
@@ -62,6 +63,7 @@ const models: Record<string, ModelAbilities> = {
     polling: { firstLookMs: 10_000, intervalMs: 5_000 },
     canCancel: false,
     canReconcile: false,
+    callsBack: true,
   },
 };
 
@@ -72,6 +74,7 @@ export function pixazoAbilities(upstreamModel: string, settings: AdapterSettings
   return {
     ...model,
     inputs: { ...model.inputs, maxBytes: maxImageBytes },
+    callsBack: narrowed.callbacks === 'true',
     polling: narrowPolling(model.polling, narrowed),
   };
 }

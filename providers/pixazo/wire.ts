@@ -6,6 +6,11 @@ import { defaultShape } from './models.js';
 
 export const createdTask = z.object({ request_id: taskIdSchema });
 
+/** The task that a callback names, in the shape of the status call: the only one that the page shows. */
+export function readCalledBackTask(body: unknown): string | null {
+  return createdTask.safeParse(body).data?.request_id ?? null;
+}
+
 const output = z.object({
   // The page shows a list; a single address was seen at other models of this gateway.
   media_url: z.union([z.string().transform((url) => [url]), z.array(z.unknown())]).nullish(),

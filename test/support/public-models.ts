@@ -28,6 +28,7 @@ const someAbilities: ModelAbilities = {
   polling: { firstLookMs: 5_000, intervalMs: 2_000 },
   canCancel: false,
   canReconcile: true,
+  callsBack: false,
 };
 
 type Changes = Partial<Omit<PublicRoute, 'abilities'>> & { abilities?: Partial<ModelAbilities> };

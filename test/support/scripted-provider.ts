@@ -6,7 +6,7 @@ type Calls = { submits: string[]; looks: number; cancels: number };
 /** A provider that does what a test says, and counts what it was asked. What is not scripted must not be called. */
 export function scriptedProvider(script: Partial<VideoProvider>): { providers: Providers; calls: Calls } {
   const calls: Calls = { submits: [], looks: 0, cancels: 0 };
-  const { submit, look, cancel, reconcile, list } = script;
+  const { submit, look, cancel, reconcile, list, callbacks } = script;
   const unexpected = (name: string) => () => Promise.reject(new Error(`${name} was not expected`));
   const provider: VideoProvider = {
     submit: (generation, options) => {
@@ -25,6 +25,7 @@ export function scriptedProvider(script: Partial<VideoProvider>): { providers: P
     }),
     ...(reconcile && { reconcile }),
     ...(list && { list }),
+    ...(callbacks && { callbacks }),
     openResult: (_, { url }) => ({ url, headers: {}, credentialOrigin: 'https://provider.example' }),
   };
   return { calls, providers: { get: () => provider, close: async () => {} } };

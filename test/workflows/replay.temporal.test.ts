@@ -7,7 +7,7 @@ import { Runtime, Worker } from '@temporalio/worker';
 import { notReady } from '../../activities/failure.js';
 import type { ProviderErrorClass } from '../../contract/provider-errors.js';
 import { findProjectRoot } from '../../runtime/root.js';
-import { jobState } from '../../workflows/messages.js';
+import { jobState, providerCallback } from '../../workflows/messages.js';
 import { aPlan } from '../support/plans.js';
 import { until } from '../support/until.js';
 import { quietTemporal, type Script, startWorkflowWorld } from '../support/workflow-world.js';
@@ -70,13 +70,28 @@ const lookAgain = (next: Script['lookOnce']): Script['lookOnce'] => {
   };
 };
 
+/** What is asked again gets another answer. */
+const atFirst = <Input, Answer>(first: (input: Input) => Promise<Answer>, later: (input: Input) => Promise<Answer>) => {
+  let asked = 0;
+  return (input: Input) => {
+    asked += 1;
+    return asked === 1 ? first(input) : later(input);
+  };
+};
+
 /**
  * Named by where the job stands. `RECORD_HISTORIES=1` keeps those that are not kept yet: to be run before a change of their path, because what
  * earlier code made is what later code must replay.
  */
 const positions: Record<
   string,
-  { script: Partial<Script>; standsAt?: string; plan?: ReturnType<typeof aPlan>; isCancelled?: boolean }
+  {
+    script: Partial<Script>;
+    standsAt?: string;
+    plan?: ReturnType<typeof aPlan>;
+    isCancelled?: boolean;
+    isCalledBack?: boolean;
+  }
 > = {
   succeeded: { script: {} },
   'succeeded-after-failover': {
@@ -206,6 +221,24 @@ const positions: Record<
     script: { submitGeneration: async () => ({ kind: 'refused', errorClass: 'RATE_LIMITED', retryAfterMs: 2_500 }) },
     plan: aPlan({ timing: { deadlineMs: 1_500 } }),
   },
+  'called-back-while-waiting': {
+    standsAt: 'wait',
+    isCalledBack: true,
+    script: {},
+    plan: aPlan({ timing: { firstLookMs: 600_000, deadlineMs: 3_600_000 } }),
+  },
+  'called-back-while-polling': {
+    standsAt: 'poll',
+    isCalledBack: true,
+    script: { pollTask: atFirst(pending(600_000), succeeded) },
+    plan: aPlan({ timing: { stallMs: 3_600_000, deadlineMs: 3_600_000 } }),
+  },
+  'called-back-early': {
+    standsAt: 'submit',
+    isCalledBack: true,
+    script: { submitGeneration: atFirst(pending(1_000), async () => at('first', 1)) },
+    plan: aPlan({ timing: { firstLookMs: 600_000, deadlineMs: 3_600_000 } }),
+  },
 };
 
 describe('the workflow bundle', () => {
@@ -240,7 +273,7 @@ describe('a history of today', () => {
 
   it.each(Object.entries(positions))(
     'replays where the job is %s',
-    async (name, { script, standsAt, plan, isCancelled }) => {
+    async (name, { script, standsAt, plan, isCancelled, isCalledBack }) => {
       const { handle } = await world.start(plan ?? aPlan(), script);
       const [step, account] = standsAt?.split(' ') ?? [];
       if (standsAt) {
@@ -250,7 +283,8 @@ describe('a history of today', () => {
         });
       }
       if (isCancelled) await handle.cancel();
-      const isOpen = standsAt && !isCancelled;
+      if (isCalledBack) await handle.signal(providerCallback, { attempt: 1 });
+      const isOpen = standsAt && !isCancelled && !isCalledBack;
       if (!isOpen) await handle.result();
 
       const history = JSON.parse(historyToJSON(await handle.fetchHistory()));
