@@ -25,7 +25,6 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
     costMicrosPerSecond: unused('a cost'),
     store: {
       problem: unused('the store'),
-      problem: unused('the store'),
       create: unused('the store'),
       read: unused('the store'),
       stat: unused('the store'),
@@ -33,7 +32,6 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       remove: unused('the store'),
       withLocalFile: unused('the store'),
       withScratchFile: unused('the store'),
-      link: unused('the store'),
       link: unused('the store'),
       sweepTemporaryFiles: unused('the store'),
       sweepUnowned: unused('the store'),
