@@ -1,6 +1,7 @@
 import express, { type Express } from 'express';
 import helmet from 'helmet';
 import type { Logger } from '../runtime/logger.js';
+import { type CallbackDeps, createCallbackRoutes } from './callbacks.js';
 import { renderProblem } from './dialects/native/errors.js';
 import { createDialects, dialectDescriptions } from './dialects.js';
 import { createDocsRoutes } from './docs-page.js';
@@ -12,28 +13,34 @@ import { createJsonBody } from './middleware/json-body.js';
 import { createRequestLog } from './middleware/log-requests.js';
 import { createRateLimit } from './middleware/rate-limit.js';
 import { describeApi } from './openapi.js';
+import type { WebhookApi } from './webhooks.js';
 
 export type AppDeps = HealthDeps & {
   jobs: JobApi;
+  webhooks: WebhookApi;
   findCaller: (secret: string) => Promise<Caller | undefined>;
   maxBodyBytes: number;
+  callbacks: Omit<CallbackDeps, 'logger'>;
   logger: Logger;
 };
 
 /** The HTTP application: what every request passes through, and the dialects. */
-export function createApp({ jobs, findCaller, maxBodyBytes, logger, ...health }: AppDeps): Express {
+export function createApp({ jobs, webhooks, findCaller, maxBodyBytes, callbacks, logger, ...health }: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   // Answers change as jobs do; hashing each of them for a tag would cost more than it saves. Files have their own.
   app.disable('etag');
   app.set('query parser', 'simple');
 
+  // Before the log, which writes addresses down: these hold secrets. And before all that a flood of them would keep busy.
+  app.use(createCallbackRoutes({ ...callbacks, logger }));
   app.use(createRequestLog(logger));
   app.use(helmet());
   app.use(createHealthRoutes(health));
   app.use(createDocsRoutes(describeApi(dialectDescriptions, { publicUrl: jobs.publicUrl })));
   const dialects = createDialects({
     jobs,
+    webhooks,
     authenticate: createAuthentication(findCaller),
     limitRate: createRateLimit(),
     readJson: createJsonBody({ maxBytes: maxBodyBytes }),

@@ -3,19 +3,24 @@ import type { Client } from '@temporalio/client';
 import { crashPoint } from '../runtime/crash-points.js';
 import type { Logger } from '../runtime/logger.js';
 import { registerSearchAttributes } from '../runtime/temporal.js';
+import type { Callbacks } from '../store/callbacks.js';
 import type { DispatchQueue, JobToStart } from '../store/dispatch-queue.js';
 import type { Settlement } from '../store/settlement.js';
 import type { SweepList } from '../store/sweep.js';
+import { createCallbackDelivery } from './callbacks.js';
 import { createCalls, isRefused } from './calls.js';
 import { deliverCancel } from './cancel.js';
 import { startWorkflow } from './start.js';
 import { sweepLostWorkflows } from './sweep.js';
 import { createTokenBucket } from './token-bucket.js';
+import { createWebhookDispatch, type WebhookDispatchDeps } from './webhooks.js';
 
 type Deps = {
   queue: DispatchQueue;
   sweepList: SweepList;
   settlement: Settlement;
+  callbacks: Callbacks;
+  webhooks: WebhookDispatchDeps['webhooks'];
   client: Client;
   logger: Logger;
   /** A burst of accepted jobs is started at this rate, so that it does not make running jobs late. */
@@ -26,8 +31,10 @@ type Deps = {
 
 export type Dispatcher = {
   start(): void;
-  /** Something was accepted or cancelled: look now instead of at the next second. */
+  /** Something was accepted, cancelled or is to be told: look now instead of at the next second. */
   wake(): void;
+  /** A provider called back: tell the workflow now instead of at the next second. */
+  deliverCallbacks(): void;
   close(): Promise<void>;
 };
 
@@ -44,23 +51,29 @@ export function createDispatcher(deps: Deps): Dispatcher {
   const bucket = createTokenBucket(startsPerSecond);
   const stopping = new AbortController();
   const calls = createCalls(client);
+  const callbackDelivery = createCallbackDelivery({ ...deps, calls });
+  const webhookDispatch = createWebhookDispatch({ ...deps, calls, prepareTemporal });
   let isWoken = false;
   let interruptPause = () => {};
   let running: Promise<unknown> = Promise.resolve();
 
   return {
     start() {
+      callbackDelivery.start();
+      webhookDispatch.start();
       running = Promise.all([run(), sweepNowAndThen()]);
     },
     wake() {
       isWoken = true;
       interruptPause();
+      webhookDispatch.wake();
     },
+    deliverCallbacks: () => callbackDelivery.wake(),
     async close() {
       stopping.abort();
       calls.close();
       interruptPause();
-      await running;
+      await Promise.all([running, callbackDelivery.close(), webhookDispatch.close()]);
     },
   };
 
@@ -123,8 +136,9 @@ export function createDispatcher(deps: Deps): Dispatcher {
     while (!signal.aborted) {
       await pause(sweepIntervalMs, undefined, { signal }).catch(() => {});
       try {
-        if (!signal.aborted)
-          await sweepLostWorkflows({ ...deps, calls, intervalMs: sweepIntervalMs, mayStart }, signal);
+        if (signal.aborted) return;
+        await sweepLostWorkflows({ ...deps, calls, intervalMs: sweepIntervalMs, mayStart }, signal);
+        await webhookDispatch.sweep({ intervalMs: sweepIntervalMs });
       } catch (error) {
         if (signal.aborted) return;
         logger.warn({ err: error }, 'a sweep for lost workflows failed; it is tried again');

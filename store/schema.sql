@@ -33,17 +33,23 @@ create table artifacts (
   created_at timestamp with time zone not null default now(),
   expires_at timestamp with time zone not null,
   deleted_at timestamp with time zone,
+  pipeline_id text,
+  pipeline_step text,
   constraint artifacts_bytes_check CHECK ((bytes > 0)),
   constraint artifacts_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id) DEFERRABLE INITIALLY DEFERRED,
   constraint artifacts_location_key UNIQUE (location),
+  constraint artifacts_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id) DEFERRABLE INITIALLY DEFERRED,
+  constraint artifacts_pipeline_step_check CHECK (((pipeline_id IS NOT NULL) = (pipeline_step IS NOT NULL))),
   constraint artifacts_pkey PRIMARY KEY (id),
-  constraint artifacts_role_check CHECK ((role = ANY (ARRAY['input'::text, 'video'::text, 'thumbnail'::text, 'spritesheet'::text]))),
+  constraint artifacts_role_check CHECK ((role = ANY (ARRAY['input'::text, 'video'::text, 'thumbnail'::text, 'spritesheet'::text, 'frame'::text]))),
   constraint artifacts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
 
 CREATE INDEX artifact_inputs_of_job ON public.artifacts USING btree (job_id) WHERE (role = 'input'::text);
 
 CREATE UNIQUE INDEX artifacts_of_job ON public.artifacts USING btree (job_id, role, variant) WHERE (role <> 'input'::text);
+
+CREATE UNIQUE INDEX artifacts_of_step ON public.artifacts USING btree (pipeline_id, pipeline_step) WHERE ((pipeline_id IS NOT NULL) AND (role <> 'input'::text));
 
 create table attempts (
   job_id text not null,
@@ -63,6 +69,15 @@ create table attempts (
   watched_at timestamp with time zone,
   watch_ended_at timestamp with time zone,
   resolution text,
+  callback_token_sha256 bytea,
+  callback_at timestamp with time zone,
+  callback_task_id text,
+  callback_sha256 bytea,
+  callback_excerpt text,
+  callback_count integer not null default 0,
+  callback_wakes_wanted integer not null default 0,
+  callback_wakes_delivered integer not null default 0,
+  callback_claimed_until timestamp with time zone,
   constraint attempts_attempt_key_key UNIQUE (attempt_key),
   constraint attempts_charged_check CHECK ((charged = ANY (ARRAY['yes'::text, 'no'::text, 'possibly'::text]))),
   constraint attempts_cost_micros_check CHECK ((cost_micros >= 0)),
@@ -73,7 +88,11 @@ create table attempts (
   constraint attempts_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'not_sent'::text, 'accepted'::text, 'refused'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'abandoned'::text])))
 );
 
+CREATE UNIQUE INDEX attempts_of_callback ON public.attempts USING btree (callback_token_sha256) WHERE (callback_token_sha256 IS NOT NULL);
+
 CREATE INDEX attempts_of_task ON public.attempts USING btree (((task ->> 'id'::text)), account) WHERE (task IS NOT NULL);
+
+CREATE INDEX attempts_to_wake ON public.attempts USING btree (callback_at) WHERE (callback_wakes_wanted > callback_wakes_delivered);
 
 CREATE INDEX attempts_to_watch ON public.attempts USING btree (job_id) WHERE ((state = ANY (ARRAY['accepted'::text, 'abandoned'::text])) AND (watch_ended_at IS NULL));
 
@@ -81,13 +100,27 @@ CREATE INDEX attempts_unanswered ON public.attempts USING btree (account, intend
 
 CREATE TRIGGER attempts_book_late_cost AFTER UPDATE OF charged ON public.attempts FOR EACH ROW WHEN (((new.charged = 'yes'::text) AND (old.charged <> 'yes'::text))) EXECUTE FUNCTION book_late_provider_cost();
 
+create table early_callbacks (
+  account text not null,
+  task_id text not null,
+  body_sha256 bytea not null,
+  excerpt text not null,
+  received_at timestamp with time zone not null default now(),
+  constraint early_callbacks_pkey PRIMARY KEY (account, task_id)
+);
+
+CREATE INDEX early_callbacks_by_age ON public.early_callbacks USING btree (received_at);
+
 create table idempotency_keys (
   workspace_id text not null,
   key text not null,
   request_sha256 bytea not null,
-  job_id text not null,
+  job_id text,
   created_at timestamp with time zone not null default now(),
+  pipeline_id text,
   constraint idempotency_keys_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id) DEFERRABLE INITIALLY DEFERRED,
+  constraint idempotency_keys_one_check CHECK ((num_nonnulls(job_id, pipeline_id) = 1)),
+  constraint idempotency_keys_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id) DEFERRABLE INITIALLY DEFERRED,
   constraint idempotency_keys_pkey PRIMARY KEY (workspace_id, key),
   constraint idempotency_keys_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
@@ -135,12 +168,17 @@ create table jobs (
   callback_url text,
   deleted_at timestamp with time zone,
   swept_at timestamp with time zone,
+  pipeline_id text,
+  pipeline_step text,
   constraint jobs_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys(id),
   constraint jobs_captured_micros_check CHECK ((captured_micros >= 0)),
   constraint jobs_check CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'canceled'::text])) = (finished_at IS NOT NULL))),
   constraint jobs_check1 CHECK (((state = 'failed'::text) = (error_code IS NOT NULL))),
   constraint jobs_held_micros_check CHECK ((held_micros >= 0)),
   constraint jobs_phase_check CHECK ((phase = ANY (ARRAY['routing'::text, 'submitting'::text, 'reconciling'::text, 'waiting'::text, 'polling'::text, 'downloading'::text, 'settling'::text]))),
+  constraint jobs_pipeline_check CHECK (((started_by = 'pipeline'::text) = (pipeline_id IS NOT NULL))),
+  constraint jobs_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id),
+  constraint jobs_pipeline_step_check CHECK (((pipeline_id IS NOT NULL) = (pipeline_step IS NOT NULL))),
   constraint jobs_pkey PRIMARY KEY (id),
   constraint jobs_progress_check CHECK (((progress >= 0) AND (progress <= 100))),
   constraint jobs_provider_cancel_check CHECK ((provider_cancel = ANY (ARRAY['confirmed'::text, 'unsupported'::text, 'too_late'::text]))),
@@ -150,6 +188,8 @@ create table jobs (
 );
 
 CREATE INDEX jobs_finished ON public.jobs USING btree (workspace_id, finished_at) WHERE (finished_at IS NOT NULL);
+
+CREATE INDEX jobs_of_pipeline ON public.jobs USING btree (pipeline_id) WHERE (pipeline_id IS NOT NULL);
 
 CREATE INDEX jobs_of_workspace ON public.jobs USING btree (workspace_id, id DESC);
 
@@ -166,13 +206,18 @@ create table ledger_accounts (
   workspace_id text,
   kind text not null,
   balance_micros bigint not null default 0,
-  constraint ledger_accounts_check CHECK (((workspace_id IS NOT NULL) = (kind = ANY (ARRAY['available'::text, 'held'::text])))),
-  constraint ledger_accounts_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'held'::text, 'revenue'::text, 'provider_cost'::text, 'provider_payable'::text, 'funding'::text]))),
-  constraint ledger_accounts_not_overdrawn CHECK (((kind <> ALL (ARRAY['available'::text, 'held'::text])) OR (balance_micros >= 0))),
+  pipeline_id text,
+  constraint ledger_accounts_key UNIQUE NULLS NOT DISTINCT (workspace_id, kind, pipeline_id),
+  constraint ledger_accounts_kind_check CHECK ((kind = ANY (ARRAY['available'::text, 'held'::text, 'reserved'::text, 'revenue'::text, 'provider_cost'::text, 'provider_payable'::text, 'funding'::text]))),
+  constraint ledger_accounts_not_overdrawn CHECK (((kind <> ALL (ARRAY['available'::text, 'held'::text, 'reserved'::text])) OR (balance_micros >= 0))),
+  constraint ledger_accounts_pipeline_check CHECK (((pipeline_id IS NOT NULL) = (kind = 'reserved'::text))),
+  constraint ledger_accounts_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id),
   constraint ledger_accounts_pkey PRIMARY KEY (id),
-  constraint ledger_accounts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id),
-  constraint ledger_accounts_workspace_id_kind_key UNIQUE NULLS NOT DISTINCT (workspace_id, kind)
+  constraint ledger_accounts_workspace_check CHECK (((workspace_id IS NOT NULL) = (kind = ANY (ARRAY['available'::text, 'held'::text, 'reserved'::text])))),
+  constraint ledger_accounts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
+
+CREATE UNIQUE INDEX ledger_account_of_pipeline ON public.ledger_accounts USING btree (pipeline_id) WHERE (pipeline_id IS NOT NULL);
 
 create table ledger_transfers (
   id bigint not null generated always as identity,
@@ -189,13 +234,108 @@ create table ledger_transfers (
   constraint ledger_transfers_credit_account_id_fkey FOREIGN KEY (credit_account_id) REFERENCES ledger_accounts(id),
   constraint ledger_transfers_debit_account_id_fkey FOREIGN KEY (debit_account_id) REFERENCES ledger_accounts(id),
   constraint ledger_transfers_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id) DEFERRABLE INITIALLY DEFERRED,
-  constraint ledger_transfers_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'hold'::text, 'capture'::text, 'release'::text, 'release_rest'::text, 'provider_cost'::text, 'correction'::text]))),
+  constraint ledger_transfers_kind_check CHECK ((kind = ANY (ARRAY['top_up'::text, 'reserve'::text, 'unreserve'::text, 'hold'::text, 'capture'::text, 'release'::text, 'release_rest'::text, 'provider_cost'::text, 'correction'::text]))),
   constraint ledger_transfers_pkey PRIMARY KEY (id)
 );
+
+CREATE UNIQUE INDEX ledger_reserves_once ON public.ledger_transfers USING btree (reference, kind, attempt) WHERE (kind = ANY (ARRAY['reserve'::text, 'unreserve'::text]));
 
 CREATE UNIQUE INDEX ledger_transfers_once ON public.ledger_transfers USING btree (job_id, kind, attempt) NULLS NOT DISTINCT WHERE (job_id IS NOT NULL);
 
 CREATE TRIGGER ledger_transfers_append_only BEFORE DELETE OR UPDATE ON public.ledger_transfers FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table pipeline_events (
+  pipeline_id text not null,
+  sequence integer not null,
+  type text not null,
+  data jsonb not null default '{}'::jsonb,
+  created_at timestamp with time zone not null default now(),
+  constraint pipeline_events_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id),
+  constraint pipeline_events_pkey PRIMARY KEY (pipeline_id, sequence)
+);
+
+CREATE TRIGGER pipeline_events_append_only BEFORE DELETE OR UPDATE ON public.pipeline_events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+
+create table pipeline_steps (
+  pipeline_id text not null,
+  name text not null,
+  position integer not null,
+  kind text not null,
+  definition jsonb not null,
+  state text not null default 'pending'::text,
+  run integer not null default 1,
+  reserved_micros bigint not null default 0,
+  job_id text,
+  artifact_id text,
+  error_code text,
+  error_detail text,
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  deadline_at timestamp with time zone,
+  decision text,
+  decision_note text,
+  decided_by text,
+  decided_at timestamp with time zone,
+  decision_delivered_at timestamp with time zone,
+  constraint pipeline_steps_artifact_id_fkey FOREIGN KEY (artifact_id) REFERENCES artifacts(id) DEFERRABLE INITIALLY DEFERRED,
+  constraint pipeline_steps_check CHECK (((state = 'failed'::text) = (error_code IS NOT NULL))),
+  constraint pipeline_steps_check1 CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'skipped'::text, 'canceled'::text])) = (finished_at IS NOT NULL))),
+  constraint pipeline_steps_check2 CHECK (((decision IS NOT NULL) = (decided_at IS NOT NULL))),
+  constraint pipeline_steps_decided_by_fkey FOREIGN KEY (decided_by) REFERENCES api_keys(id),
+  constraint pipeline_steps_decision_check CHECK ((decision = ANY (ARRAY['approved'::text, 'rejected'::text]))),
+  constraint pipeline_steps_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id) DEFERRABLE INITIALLY DEFERRED,
+  constraint pipeline_steps_kind_check CHECK ((kind = ANY (ARRAY['text_to_video'::text, 'image_to_video'::text, 'extend'::text, 'remix'::text, 'concat'::text, 'frame'::text, 'approval'::text]))),
+  constraint pipeline_steps_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id),
+  constraint pipeline_steps_pipeline_id_position_key UNIQUE (pipeline_id, "position"),
+  constraint pipeline_steps_pkey PRIMARY KEY (pipeline_id, name),
+  constraint pipeline_steps_position_check CHECK (("position" >= 0)),
+  constraint pipeline_steps_reserved_micros_check CHECK ((reserved_micros >= 0)),
+  constraint pipeline_steps_run_check CHECK ((run > 0)),
+  constraint pipeline_steps_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'running'::text, 'waiting_approval'::text, 'succeeded'::text, 'failed'::text, 'skipped'::text, 'canceled'::text])))
+);
+
+CREATE INDEX pipeline_decisions_to_deliver ON public.pipeline_steps USING btree (pipeline_id) WHERE ((decision IS NOT NULL) AND (decision_delivered_at IS NULL));
+
+create table pipelines (
+  id text not null,
+  workspace_id text not null,
+  api_key_id text not null,
+  state text not null default 'queued'::text,
+  run integer not null default 1,
+  max_parallel integer not null,
+  on_failure text not null,
+  callback_url text,
+  metadata jsonb not null default '{}'::jsonb,
+  reserved_micros bigint not null,
+  last_sequence integer not null default 1,
+  created_at timestamp with time zone not null default now(),
+  started_at timestamp with time zone,
+  finished_at timestamp with time zone,
+  claimed_until timestamp with time zone,
+  dispatched_at timestamp with time zone,
+  cancel_requested_at timestamp with time zone,
+  cancel_delivered_at timestamp with time zone,
+  swept_at timestamp with time zone,
+  constraint pipelines_api_key_id_fkey FOREIGN KEY (api_key_id) REFERENCES api_keys(id),
+  constraint pipelines_check CHECK (((state = ANY (ARRAY['succeeded'::text, 'failed'::text, 'canceled'::text])) = (finished_at IS NOT NULL))),
+  constraint pipelines_max_parallel_check CHECK (((max_parallel >= 1) AND (max_parallel <= 10))),
+  constraint pipelines_on_failure_check CHECK ((on_failure = ANY (ARRAY['stop'::text, 'continue'::text]))),
+  constraint pipelines_pkey PRIMARY KEY (id),
+  constraint pipelines_reserved_micros_check CHECK ((reserved_micros >= 0)),
+  constraint pipelines_run_check CHECK ((run > 0)),
+  constraint pipelines_state_check CHECK ((state = ANY (ARRAY['queued'::text, 'running'::text, 'succeeded'::text, 'failed'::text, 'canceled'::text]))),
+  constraint pipelines_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX pipelines_of_workspace ON public.pipelines USING btree (workspace_id, id DESC);
+
+CREATE INDEX pipelines_open ON public.pipelines USING btree (workspace_id) WHERE (state = ANY (ARRAY['queued'::text, 'running'::text]));
+
+CREATE INDEX pipelines_to_cancel ON public.pipelines USING btree (id) WHERE ((cancel_requested_at IS NOT NULL) AND (cancel_delivered_at IS NULL) AND (state = ANY (ARRAY['queued'::text, 'running'::text])));
+
+CREATE INDEX pipelines_to_start ON public.pipelines USING btree (id) WHERE ((state = 'queued'::text) AND (dispatched_at IS NULL));
+
+CREATE INDEX pipelines_to_sweep ON public.pipelines USING btree (swept_at NULLS FIRST) WHERE ((state = ANY (ARRAY['queued'::text, 'running'::text])) AND (dispatched_at IS NOT NULL));
 
 create table provider_health (
   account text not null,
@@ -238,6 +378,100 @@ create table settlements (
   constraint settlements_released_micros_check CHECK ((released_micros >= 0))
 );
 
+create table webhook_deliveries (
+  id text not null,
+  message_id text not null,
+  workspace_id text not null,
+  endpoint_id text,
+  url text,
+  state text not null default 'pending'::text,
+  attempts integer not null default 0,
+  sending integer not null default 1,
+  step integer not null default 0,
+  next_attempt_at timestamp with time zone default now(),
+  last_attempt_at timestamp with time zone,
+  last_status integer,
+  last_error text,
+  created_at timestamp with time zone not null default now(),
+  ended_at timestamp with time zone,
+  claimed_until timestamp with time zone,
+  dispatched_at timestamp with time zone,
+  swept_at timestamp with time zone,
+  constraint webhook_deliveries_check CHECK (((endpoint_id IS NULL) OR (url IS NULL))),
+  constraint webhook_deliveries_check1 CHECK (((state = 'pending'::text) = (ended_at IS NULL))),
+  constraint webhook_deliveries_check2 CHECK (((state = 'pending'::text) = (next_attempt_at IS NOT NULL))),
+  constraint webhook_deliveries_endpoint_id_fkey FOREIGN KEY (endpoint_id) REFERENCES webhook_endpoints(id),
+  constraint webhook_deliveries_message_id_fkey FOREIGN KEY (message_id) REFERENCES webhook_messages(id),
+  constraint webhook_deliveries_pkey PRIMARY KEY (id),
+  constraint webhook_deliveries_state_check CHECK ((state = ANY (ARRAY['pending'::text, 'delivered'::text, 'exhausted'::text, 'canceled'::text]))),
+  constraint webhook_deliveries_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX webhook_deliveries_of_endpoint ON public.webhook_deliveries USING btree (endpoint_id, id DESC) WHERE (endpoint_id IS NOT NULL);
+
+CREATE INDEX webhook_deliveries_of_message ON public.webhook_deliveries USING btree (message_id);
+
+CREATE INDEX webhook_deliveries_of_workspace ON public.webhook_deliveries USING btree (workspace_id, id DESC);
+
+CREATE INDEX webhook_deliveries_to_start ON public.webhook_deliveries USING btree (workspace_id, id) WHERE ((state = 'pending'::text) AND (dispatched_at IS NULL));
+
+CREATE INDEX webhook_deliveries_to_sweep ON public.webhook_deliveries USING btree (next_attempt_at) WHERE ((state = 'pending'::text) AND (dispatched_at IS NOT NULL));
+
+create table webhook_endpoints (
+  id text not null,
+  workspace_id text not null,
+  url text not null,
+  description text not null default ''::text,
+  event_types text[],
+  secret text not null default new_webhook_secret(),
+  previous_secret text,
+  previous_secret_until timestamp with time zone,
+  disabled_at timestamp with time zone,
+  disabled_because text,
+  created_at timestamp with time zone not null default now(),
+  updated_at timestamp with time zone not null default now(),
+  deleted_at timestamp with time zone,
+  constraint webhook_endpoints_check CHECK (((previous_secret IS NULL) = (previous_secret_until IS NULL))),
+  constraint webhook_endpoints_check1 CHECK (((disabled_at IS NULL) = (disabled_because IS NULL))),
+  constraint webhook_endpoints_disabled_because_check CHECK ((disabled_because = ANY (ARRAY['caller'::text, 'gone'::text]))),
+  constraint webhook_endpoints_event_types_check CHECK ((cardinality(event_types) > 0)),
+  constraint webhook_endpoints_pkey PRIMARY KEY (id),
+  constraint webhook_endpoints_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE INDEX webhook_endpoints_of_workspace ON public.webhook_endpoints USING btree (workspace_id, id) WHERE (deleted_at IS NULL);
+
+create table webhook_messages (
+  id text not null,
+  workspace_id text not null,
+  type text not null,
+  subject_kind text not null,
+  subject_id text not null,
+  created_at timestamp with time zone not null default now(),
+  constraint webhook_messages_pkey PRIMARY KEY (id),
+  constraint webhook_messages_subject_kind_check CHECK ((subject_kind = ANY (ARRAY['job'::text, 'pipeline'::text, 'endpoint'::text, 'delivery'::text]))),
+  constraint webhook_messages_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
+);
+
+CREATE UNIQUE INDEX webhook_messages_of_job_once ON public.webhook_messages USING btree (subject_id, type) WHERE (subject_kind = 'job'::text);
+
+CREATE INDEX webhook_messages_of_subject ON public.webhook_messages USING btree (subject_id);
+
+create table webhook_tries (
+  delivery_id text not null,
+  number integer not null,
+  started_at timestamp with time zone not null,
+  duration_ms integer not null,
+  status integer,
+  error text,
+  detail text,
+  answer text not null default ''::text,
+  constraint webhook_tries_delivery_id_fkey FOREIGN KEY (delivery_id) REFERENCES webhook_deliveries(id),
+  constraint webhook_tries_error_check CHECK ((error = ANY (ARRAY['status'::text, 'timeout'::text, 'network'::text, 'tls'::text, 'address_refused'::text]))),
+  constraint webhook_tries_number_check CHECK ((number > 0)),
+  constraint webhook_tries_pkey PRIMARY KEY (delivery_id, number)
+);
+
 create table workspaces (
   id text not null,
   name text not null,
@@ -246,6 +480,9 @@ create table workspaces (
   cancel_charge text not null default 'none'::text,
   created_at timestamp with time zone not null default now(),
   unknown_policy text not null default 'fail'::text,
+  webhook_secret text not null default new_webhook_secret(),
+  webhook_previous_secret text,
+  webhook_previous_secret_until timestamp with time zone,
   constraint workspaces_cancel_charge_check CHECK ((cancel_charge = ANY (ARRAY['none'::text, 'full'::text]))),
   constraint workspaces_name_check CHECK ((name <> ''::text)),
   constraint workspaces_name_key UNIQUE (name),
@@ -286,11 +523,78 @@ begin
     return;
   end if;
   perform 1 from ledger_accounts where id in (in_debit, in_credit)
-    order by case kind when 'available' then 1 when 'held' then 2 else 3 end, id for update;
+    order by case kind when 'available' then 1 when 'held' then 2 when 'reserved' then 3 else 4 end, id for update;
   update ledger_accounts set balance_micros = balance_micros - in_amount where id = in_debit;
   update ledger_accounts set balance_micros = balance_micros + in_amount where id = in_credit;
   insert into ledger_transfers (kind, debit_account_id, credit_account_id, amount_micros, job_id, attempt, reference)
     values (in_kind, in_debit, in_credit, in_amount, in_job_id, in_attempt, in_reference);
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.ledger_source(in_workspace_id text, in_pipeline_id text)
+ RETURNS bigint
+ LANGUAGE sql
+ STABLE
+AS $function$
+  select case when in_pipeline_id is null then ledger_account(in_workspace_id, 'available')
+    else (select id from ledger_accounts where pipeline_id = in_pipeline_id) end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.new_id(in_prefix text)
+ RETURNS text
+ LANGUAGE sql
+AS $function$
+  select in_prefix || '_' || string_agg(
+    substr('0123456789abcdefghjkmnpqrstvwxyz', substring(bits from 5 * place + 1 for 5)::bit(5)::integer + 1, 1), '' order by place)
+  from (
+    select B'00' || ('x' || lpad(to_hex((extract(epoch from clock_timestamp()) * 1000)::bigint), 12, '0')
+      || '7' || substr(replace(gen_random_uuid()::text, '-', ''), 14))::bit(128) as bits
+  ) made, generate_series(0, 25) place
+$function$;
+
+CREATE OR REPLACE FUNCTION public.new_webhook_secret()
+ RETURNS text
+ LANGUAGE sql
+AS $function$
+  select 'whsec_' || encode(decode(replace(gen_random_uuid()::text || gen_random_uuid()::text, '-', ''), 'hex'), 'base64')
+$function$;
+
+CREATE OR REPLACE FUNCTION public.pipeline_event(in_pipeline_id text, in_type text, in_data jsonb DEFAULT '{}'::jsonb)
+ RETURNS void
+ LANGUAGE sql
+AS $function$
+  with pipeline as (
+    update pipelines set last_sequence = last_sequence + 1 where id = in_pipeline_id returning id, last_sequence
+  )
+  insert into pipeline_events (pipeline_id, sequence, type, data)
+  select id, last_sequence, in_type, jsonb_strip_nulls(in_data) from pipeline
+$function$;
+
+CREATE OR REPLACE FUNCTION public.queue_webhook(in_workspace_id text, in_type text, in_subject_kind text, in_subject_id text, in_url text DEFAULT NULL::text, in_except_endpoint_id text DEFAULT NULL::text)
+ RETURNS integer
+ LANGUAGE plpgsql
+AS $function$
+declare
+  targets text[] := array(
+    select id from webhook_endpoints
+    where workspace_id = in_workspace_id and deleted_at is null and disabled_at is null
+      and (event_types is null or in_type = any(event_types)) and id is distinct from in_except_endpoint_id
+    order by id
+  );
+  made_id text;
+begin
+  if in_url is null and cardinality(targets) = 0 then
+    return 0;
+  end if;
+  made_id := new_id('msg');
+  insert into webhook_messages (id, workspace_id, type, subject_kind, subject_id)
+    values (made_id, in_workspace_id, in_type, in_subject_kind, in_subject_id);
+  if in_url is not null then
+    insert into webhook_deliveries (id, message_id, workspace_id, url) values (new_id('dlv'), made_id, in_workspace_id, in_url);
+  end if;
+  insert into webhook_deliveries (id, message_id, workspace_id, endpoint_id)
+    select new_id('dlv'), made_id, in_workspace_id, target from unnest(targets) target;
+  return cardinality(targets) + case when in_url is null then 0 else 1 end;
 end
 $function$;
 

@@ -1,9 +1,12 @@
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
+import { createWebhookTargets } from '../activities/webhook-targets.js';
+import { createWebhookBody } from '../api/webhook-body.js';
 import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
 import { openStore } from '../artifacts/open-store.js';
 import { createLinkSigner, inputAddress } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
+import { createPacedWake } from '../dispatch/paced-wake.js';
 import { createMediaProcess } from '../media/process.js';
 import { createProviders } from '../providers/registry.js';
 import { readCatalogue } from '../runtime/catalogue.js';
@@ -14,16 +17,26 @@ import { atMost, untilReachable } from '../runtime/patience.js';
 import { settingOf } from '../runtime/setting.js';
 import { closeOnSignal } from '../runtime/shutdown.js';
 import { createTemporalClient, registerSearchAttributes } from '../runtime/temporal.js';
+import { webhookTimingOf } from '../runtime/webhook-timing.js';
+import { createAnnouncementListener } from '../store/announcement-listener.js';
+import { createAnnouncer, silentAnnouncer } from '../store/announcements.js';
+import { announcingArtifacts, announcingAttempts, announcingSettlement } from '../store/announcing.js';
 import { createArtifacts } from '../store/artifacts.js';
 import { createAttempts } from '../store/attempts.js';
+import { createCallbacks } from '../store/callbacks.js';
 import { createDatabase } from '../store/database.js';
 import { createDispatchQueue } from '../store/dispatch-queue.js';
+import { createJobs } from '../store/jobs.js';
 import { migrate } from '../store/migrate.js';
 import { createOrphans } from '../store/orphans.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
 import { createSweepList } from '../store/sweep.js';
 import { createWatchList } from '../store/watch-list.js';
+import { createWebhookDeliveries } from '../store/webhook-deliveries.js';
+import { createWebhookEndpoints } from '../store/webhook-endpoints.js';
+import { createWebhookLog } from '../store/webhook-log.js';
+import { createWebhookQueue } from '../store/webhook-queue.js';
 import { drainMs } from './drain.js';
 import { createHousekeeping } from './housekeeping.js';
 import { createPaceOfLooks } from './pace.js';
@@ -35,6 +48,8 @@ import { createWorkers } from './workers.js';
 
 /** Builds everything the activities need and runs the workers until the process is told to stop. */
 const CLOSING_MS = 5_000;
+/** A tenth of those that are under way at once. */
+const WEBHOOKS_TO_ONE_TARGET = 20;
 
 const config = readConfig();
 armCrashPoints();
@@ -52,21 +67,27 @@ const connection = await untilReachable({
   work: () => NativeConnection.connect({ address: config.TEMPORAL_ADDRESS }),
 });
 
-const attempts = createAttempts(database);
-const settlement = createSettlement(database);
+const announcer = config.DATABASE_NOTIFY
+  ? createAnnouncer({ databaseUrl: config.DATABASE_URL, logger })
+  : silentAnnouncer;
+const attempts = announcingAttempts(createAttempts(database), announcer);
+const settlement = announcingSettlement(createSettlement(database), announcer);
 const providers = createProviders({
   catalogue,
   credentials: (variable) => settingOf(process.env, variable),
   allowHttp: config.ALLOW_HTTP_PROVIDERS,
 });
-const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });
+const fetchGuarded = createGuardedFetch({
+  allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
+  onConnect: (connection) => logger.debug(connection, 'connected to an address that somebody else chose'),
+});
 const media = createMediaProcess();
 const store = await openStore(config);
 const problem = await untilReachable({ what: 'the artifact store', logger, work: () => store.problem() });
 if (problem) throw new Error(problem);
 const signer = createLinkSigner(config.LINK_SECRET);
 
-const artifacts = createArtifacts(database);
+const artifacts = announcingArtifacts(createArtifacts(database), announcer);
 const watchList = createWatchList(database);
 
 const activities = createActivities({
@@ -80,10 +101,27 @@ const activities = createActivities({
   store,
   fetchGuarded,
   media,
+  webhooks: {
+    deliveries: createWebhookDeliveries(database),
+    render: createWebhookBody({
+      jobs: createJobs(database),
+      artifacts,
+      endpoints: createWebhookEndpoints(database),
+      log: createWebhookLog(database),
+      signer,
+      publicUrl: config.PUBLIC_URL.replace(/\/+$/, ''),
+      linkLifetimeSeconds: config.LINK_LIFETIME_SECONDS,
+    }),
+    targets: createWebhookTargets({ atOnce: WEBHOOKS_TO_ONE_TARGET }),
+  },
+  wakeDispatcher: () => dispatcher.wake(),
   logger,
   paceOfLooks: createPaceOfLooks({ attempts, looksPerSecond: config.LOOKS_PER_SECOND }),
   inputAddress: config.HAS_PUBLIC_URL
     ? (id) => inputAddress(id, { signer, publicUrl: config.PUBLIC_URL.replace(/\/+$/, '') })
+    : undefined,
+  callbackAddress: config.HAS_PUBLIC_URL
+    ? ({ account, token }) => `${config.PUBLIC_URL.replace(/\/+$/, '')}/callbacks/${account}/${token}`
     : undefined,
   limits: { transfer: transferLimits(config.MAX_ARTIFACT_BYTES), retentionDays: config.ARTIFACT_RETENTION_DAYS },
 });
@@ -93,10 +131,19 @@ const dispatcher = createDispatcher({
   queue: createDispatchQueue(database),
   sweepList: createSweepList(database),
   settlement,
+  callbacks: createCallbacks(database),
+  webhooks: { queue: createWebhookQueue(database), timing: webhookTimingOf(config) },
   client,
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,
   sweepIntervalMs: config.SWEEP_INTERVAL_MS,
+});
+
+const wakeDispatcher = createPacedWake(() => dispatcher.wake());
+const listener = createAnnouncementListener({
+  databaseUrl: config.DATABASE_URL,
+  logger,
+  ears: { mayDispatch: wakeDispatcher, mayHaveMissed: wakeDispatcher },
 });
 
 const housekeeping = createHousekeeping({
@@ -117,6 +164,7 @@ running.catch((error: unknown) => {
   if (!isClosing) process.exit(1);
 });
 dispatcher.start();
+if (config.DATABASE_NOTIFY) listener.start();
 housekeeping.start();
 sweeps.start();
 const { WORKER_BUILD_ID: buildId, WORKER_VERSIONING: versioning } = config;
@@ -135,7 +183,7 @@ async function drain(): Promise<void> {
 }
 
 async function close(): Promise<void> {
-  const open = [connection, client.connection, providers, fetchGuarded, media];
+  const open = [connection, client.connection, providers, fetchGuarded, media, listener, announcer];
   await Promise.all(open.map((part) => part.close()));
   await database.close();
 }

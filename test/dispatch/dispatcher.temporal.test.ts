@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createDispatcher } from '../../dispatch/dispatcher.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createTemporalClient } from '../../runtime/temporal.js';
+import { createCallbacks } from '../../store/callbacks.js';
 import type { Database } from '../../store/database.js';
 import { createDispatchQueue } from '../../store/dispatch-queue.js';
 import { createJobs } from '../../store/jobs.js';
@@ -11,6 +12,7 @@ import { aNewJob } from '../support/jobs.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { createTestNamespace } from '../support/temporal.js';
 import { until } from '../support/until.js';
+import { webhooksIn } from '../support/webhooks.js';
 
 jest.setTimeout(30_000);
 
@@ -30,7 +32,9 @@ describe('the dispatcher', () => {
 
   const aDispatcher = ({ client = temporal.client, startsPerSecond = 1_000 } = {}) =>
     createDispatcher({
+      webhooks: webhooksIn(database),
       queue: createDispatchQueue(database),
+      callbacks: createCallbacks(database),
       settlement: createSettlement(database),
       client,
       logger: createLogger('test', 'silent'),

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { createDispatcher } from '../../dispatch/dispatcher.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createTemporalClient } from '../../runtime/temporal.js';
+import { createCallbacks } from '../../store/callbacks.js';
 import type { Database } from '../../store/database.js';
 import { createDispatchQueue } from '../../store/dispatch-queue.js';
 import { createJobs } from '../../store/jobs.js';
@@ -12,6 +13,7 @@ import { aPlan } from '../support/plans.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { createTestNamespace } from '../support/temporal.js';
 import { until } from '../support/until.js';
+import { webhooksIn } from '../support/webhooks.js';
 
 jest.setTimeout(30_000);
 
@@ -34,7 +36,9 @@ describe('the sweep for lost workflows', () => {
 
   const aDispatcher = (client = temporal.client) =>
     createDispatcher({
+      webhooks: webhooksIn(database),
       queue: createDispatchQueue(database),
+      callbacks: createCallbacks(database),
       sweepList: createSweepList(database),
       settlement: createSettlement(database),
       client,

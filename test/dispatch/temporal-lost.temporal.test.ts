@@ -11,6 +11,7 @@ import { findProgram } from '../../standalone/find-program.js';
 import { freePort } from '../../standalone/ports.js';
 import { type Child, stopProcess } from '../../standalone/processes.js';
 import { temporalCli } from '../../standalone/releases.js';
+import { createCallbacks } from '../../store/callbacks.js';
 import type { Database } from '../../store/database.js';
 import { createDispatchQueue } from '../../store/dispatch-queue.js';
 import { createJobs } from '../../store/jobs.js';
@@ -19,6 +20,7 @@ import { createSweepList } from '../../store/sweep.js';
 import { aNewJob } from '../support/jobs.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { until } from '../support/until.js';
+import { webhooksIn } from '../support/webhooks.js';
 
 jest.setTimeout(60_000);
 
@@ -50,7 +52,9 @@ describe('two dispatchers, while Temporal', () => {
 
   const aDispatcher = () =>
     createDispatcher({
+      webhooks: webhooksIn(database),
       queue: createDispatchQueue(database),
+      callbacks: createCallbacks(database),
       sweepList: createSweepList(database),
       settlement: createSettlement(database),
       client,

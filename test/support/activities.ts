@@ -1,5 +1,6 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { ActivityDeps } from '../../activities/deps.js';
+import { createWebhookTargets } from '../../activities/webhook-targets.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createArtifacts } from '../../store/artifacts.js';
 import { createAttempts } from '../../store/attempts.js';
@@ -7,6 +8,7 @@ import type { Database } from '../../store/database.js';
 import { createOrphans } from '../../store/orphans.js';
 import { createProviderHealth } from '../../store/provider-health.js';
 import { createSettlement } from '../../store/settlement.js';
+import { createWebhookDeliveries } from '../../store/webhook-deliveries.js';
 import { breakerSettings } from './breakers.js';
 
 const unused = (name: string) => () => {
@@ -46,6 +48,12 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       joinVideos: unused('media'),
       close: async () => {},
     },
+    webhooks: {
+      deliveries: createWebhookDeliveries(database),
+      render: unused('a webhook'),
+      targets: createWebhookTargets({ atOnce: 10 }),
+    },
+    wakeDispatcher() {},
     logger: createLogger('test', 'silent'),
     paceOfLooks: async (intervalMs) => intervalMs,
     inputAddress: undefined,

@@ -5,8 +5,10 @@ import { pathToFileURL } from 'node:url';
 import { type AppDeps, createApp } from '../../api/app.js';
 import { createFetchImage } from '../../api/fetch-image.js';
 import { createJobApi, type JobApiDeps } from '../../api/jobs.js';
+import { createLiveJobs } from '../../api/live-jobs.js';
 import { createPublicModels } from '../../api/models.js';
 import { startServer } from '../../api/server.js';
+import { createWebhookApi } from '../../api/webhooks.js';
 import { createDiskStore } from '../../artifacts/disk-store.js';
 import { createGuardedFetch } from '../../artifacts/guarded-fetch.js';
 import { createLinkSigner, inputAddress } from '../../artifacts/signed-links.js';
@@ -16,12 +18,16 @@ import { createLogger } from '../../runtime/logger.js';
 import { createTemporalClient } from '../../runtime/temporal.js';
 import { createArtifacts } from '../../store/artifacts.js';
 import { createAttempts } from '../../store/attempts.js';
+import { createCallbacks } from '../../store/callbacks.js';
 import { createDatabase } from '../../store/database.js';
+import { createJobEvents } from '../../store/job-events.js';
 import { createJobList } from '../../store/job-list.js';
 import { createJobs } from '../../store/jobs.js';
 import { createLedger } from '../../store/ledger.js';
 import { createSettlement } from '../../store/settlement.js';
 import { createUsage } from '../../store/usage.js';
+import { createWebhookEndpoints } from '../../store/webhook-endpoints.js';
+import { createWebhookLog } from '../../store/webhook-log.js';
 import { createWorkspaces, type Scope } from '../../store/workspaces.js';
 import { cloneDatabase } from './database.js';
 import { checkAsDescribed } from './described.js';
@@ -39,6 +45,9 @@ type Options = {
 
 /** Nobody listens here: Temporal is away unless a test gives its address. */
 const NOBODY = '127.0.0.1:9';
+
+/** Quicker than ever in earnest: nobody announces anything here. */
+const LOOK_EVERY_MS = 50;
 
 const linkSecret = 'a secret for tests, long enough for links';
 
@@ -83,11 +92,15 @@ export async function startApi({
   const jobs = createJobs(database);
   const fetchGuarded = createGuardedFetch({ allowLoopbackPorts });
   const signer = createLinkSigner(linkSecret);
+  const jobEvents = createJobEvents(database);
+  const liveJobs = createLiveJobs({ jobEvents, logger, lookEveryMs: LOOK_EVERY_MS });
   let wakeCount = 0;
 
   const jobApi = createJobApi({
     jobs,
     jobList: createJobList(database),
+    jobEvents,
+    liveJobs,
     artifacts: createArtifacts(database),
     attempts: createAttempts(database),
     settlement,
@@ -112,8 +125,17 @@ export async function startApi({
   });
   const application = createApp({
     jobs: jobApi,
+    webhooks: createWebhookApi({
+      endpoints: createWebhookEndpoints(database),
+      log: createWebhookLog(database),
+      allowLoopbackPorts,
+      wakeDispatcher: () => {
+        wakeCount += 1;
+      },
+    }),
     findCaller: (secret) => workspaces.authenticate(secret),
     maxBodyBytes: 1024 * 1024,
+    callbacks: { readers: new Map(), received: createCallbacks(database), wakeDispatcher: () => {} },
     logger,
     pingDatabase: () => database.ping(),
     pingTemporal: async () => {},
@@ -173,6 +195,7 @@ export async function startApi({
       return entries.filter((entry) => entry.isFile()).length;
     },
     async close() {
+      await liveJobs.close();
       await server.close();
       await fetchGuarded.close();
       await database.close();

@@ -13,6 +13,7 @@ import { createDispatcher } from '../../dispatch/dispatcher.js';
 import { createLogger } from '../../runtime/logger.js';
 import { findProjectRoot } from '../../runtime/root.js';
 import { createAttempts } from '../../store/attempts.js';
+import { createCallbacks } from '../../store/callbacks.js';
 import { createDispatchQueue } from '../../store/dispatch-queue.js';
 import { createJobs } from '../../store/jobs.js';
 import { createProviderHealth } from '../../store/provider-health.js';
@@ -26,6 +27,7 @@ import { scriptedProvider } from './scripted-provider.js';
 import { aWorkspace, openTestDatabase } from './store.js';
 import { createTestNamespace } from './temporal.js';
 import { until } from './until.js';
+import { webhooksIn } from './webhooks.js';
 import { quietTemporal } from './workflow-world.js';
 
 export type ReviveWorld = Awaited<ReturnType<typeof startReviveWorld>>;
@@ -67,6 +69,8 @@ export async function startReviveWorld(accounts: string[]) {
       drawClip: unused,
       drawThumbnail: unused,
       drawSpritesheet: unused,
+      extractFrame: unused,
+      joinVideos: unused,
       probeVideo: async () => facts,
       close: async () => {},
     },
@@ -77,7 +81,9 @@ export async function startReviveWorld(accounts: string[]) {
   let workers: Worker[] = [];
   let running: Promise<unknown> = Promise.resolve();
   const dispatcher = createDispatcher({
+    webhooks: webhooksIn(database),
     queue: createDispatchQueue(database),
+    callbacks: createCallbacks(database),
     sweepList: createSweepList(database),
     settlement,
     client: temporal.client,
