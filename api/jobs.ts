@@ -10,7 +10,8 @@ import type { Settlement } from '../store/settlement.js';
 import type { Usage, UsageRow } from '../store/usage.js';
 import type { Caller } from '../store/workspaces.js';
 import { type AcceptDeps, type AcceptOptions, acceptJob } from './accept.js';
-import { type Content, type ContentAccess, findContent } from './content.js';
+import { type Content, type ContentAccess, type ContentSettings, findContent } from './content.js';
+import { createEvents, type EventDeps, type Patience } from './events.js';
 import { findInput } from './input-content.js';
 import { isJobId } from './job-id.js';
 import type { JobRequest, Size } from './job-request.js';
@@ -21,6 +22,7 @@ import { type Asking, prepareJob } from './prepare.js';
 
 export type { Caller } from '../store/workspaces.js';
 export type { Content } from './content.js';
+export type { JobEvent } from './events.js';
 export { dialectId, isJobId, jobIdFrom } from './job-id.js';
 export type { ImageSource, JobRequest, RequestField, Size, WordFor } from './job-request.js';
 export type { Job } from './job-view.js';
@@ -46,10 +48,12 @@ export type Quote = {
 
 type ContentOptions = { index: number; kind?: ContentKind; access: ContentAccess };
 /** `linkLifetimeSeconds`: how long the links to files work, where the dialect promises another time than ours. */
-type ReadOptions = { linkLifetimeSeconds?: number };
+export type ReadOptions = { linkLifetimeSeconds?: number };
 
 export type JobApiDeps = AcceptDeps &
-  ViewSettings & {
+  ContentSettings &
+  ViewSettings &
+  EventDeps & {
     jobList: JobList;
     settlement: Settlement;
     usage: Usage;
@@ -64,6 +68,7 @@ export type JobApi = ReturnType<typeof createJobApi>;
 /** What a caller can do, whichever dialect the words arrived in. */
 export function createJobApi(deps: JobApiDeps) {
   const { jobs, jobList, artifacts, attempts, settlement, usage, ledger, temporal } = deps;
+  const events = createEvents(deps);
 
   return {
     /** Takes a job; answers as soon as it is stored and its price is held. */
@@ -115,6 +120,21 @@ export function createJobApi(deps: JobApiDeps) {
     async attemptsOf(id: string, caller: Caller): Promise<Attempt[]> {
       await find(id, caller);
       return attempts.ofJob(id);
+    },
+
+    /** What happened to a job, what happens to it while somebody listens, and its end for those who wait. */
+    events,
+
+    /** The job when it has ended, or as it is when the patience is at an end. What was known before is better than no answer. */
+    async waitForEnd(job: Job, caller: Caller, { limitMs, signal, ...options }: Patience & ReadOptions): Promise<Job> {
+      await events.untilEnded(job.id, caller, { limitMs, signal });
+      if (signal.aborted) return job;
+      try {
+        return await view(await find(job.id, caller), options);
+      } catch (error) {
+        if (error instanceof ServiceError) return job;
+        throw error;
+      }
     },
 
     async live(id: string, caller: Caller): Promise<{ job: Job } & LiveWorkflow> {

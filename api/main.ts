@@ -2,7 +2,8 @@ import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
 import { openStore } from '../artifacts/open-store.js';
 import { createLinkSigner } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
-import { abilitiesOf } from '../providers/registry.js';
+import { createPacedWake } from '../dispatch/paced-wake.js';
+import { abilitiesOf, createProviders } from '../providers/registry.js';
 import { readCatalogue, withoutKeylessAccounts } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
 import { armCrashPoints } from '../runtime/crash-points.js';
@@ -11,10 +12,16 @@ import { untilReachable } from '../runtime/patience.js';
 import { settingOf } from '../runtime/setting.js';
 import { closeOnSignal } from '../runtime/shutdown.js';
 import { createTemporalClient } from '../runtime/temporal.js';
+import { webhookTimingOf } from '../runtime/webhook-timing.js';
+import { createAnnouncementListener } from '../store/announcement-listener.js';
+import { createAnnouncer, silentAnnouncer } from '../store/announcements.js';
+import { announcingJobs, announcingSettlement } from '../store/announcing.js';
 import { createArtifacts } from '../store/artifacts.js';
 import { createAttempts } from '../store/attempts.js';
+import { createCallbacks } from '../store/callbacks.js';
 import { createDatabase } from '../store/database.js';
 import { createDispatchQueue } from '../store/dispatch-queue.js';
+import { createJobEvents } from '../store/job-events.js';
 import { createJobList } from '../store/job-list.js';
 import { createJobs } from '../store/jobs.js';
 import { createLedger } from '../store/ledger.js';
@@ -23,12 +30,17 @@ import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
 import { createSweepList } from '../store/sweep.js';
 import { createUsage } from '../store/usage.js';
+import { createWebhookEndpoints } from '../store/webhook-endpoints.js';
+import { createWebhookLog } from '../store/webhook-log.js';
+import { createWebhookQueue } from '../store/webhook-queue.js';
 import { createWorkspaces } from '../store/workspaces.js';
 import { createApp } from './app.js';
 import { createFetchImage } from './fetch-image.js';
 import { createJobApi } from './jobs.js';
+import { createLiveJobs } from './live-jobs.js';
 import { createPublicModels } from './models.js';
 import { startServer } from './server.js';
+import { createWebhookApi } from './webhooks.js';
 
 /** Builds everything the API needs and serves it until the process is told to stop. */
 const TEMPORAL_PING_MS = 1_000;
@@ -47,33 +59,66 @@ const models = createPublicModels(catalogue, (account, upstreamModel) =>
 await untilReachable({ what: 'the database', logger, work: () => migrate(config.DATABASE_URL) });
 const database = createDatabase(config.DATABASE_URL, { poolSize: config.DATABASE_POOL_SIZE, logger });
 const temporal = createTemporalClient(config);
-const settlement = createSettlement(database);
+const announcer = config.DATABASE_NOTIFY
+  ? createAnnouncer({ databaseUrl: config.DATABASE_URL, logger })
+  : silentAnnouncer;
+const settlement = announcingSettlement(createSettlement(database), announcer);
 const workspaces = createWorkspaces(database);
+const callbacks = createCallbacks(database);
 const dispatcher = createDispatcher({
   queue: createDispatchQueue(database),
   sweepList: createSweepList(database),
   settlement,
+  callbacks,
+  webhooks: { queue: createWebhookQueue(database), timing: webhookTimingOf(config) },
   client: temporal,
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,
   sweepIntervalMs: config.SWEEP_INTERVAL_MS,
 });
 
+const jobEvents = createJobEvents(database);
+const liveJobs = createLiveJobs({ jobEvents, logger });
+const wakeDispatcher = createPacedWake(() => dispatcher.wake());
+const listener = createAnnouncementListener({
+  databaseUrl: config.DATABASE_URL,
+  logger,
+  ears: { jobsChanged: liveJobs.look, mayDispatch: wakeDispatcher, mayHaveMissed: liveJobs.lookAtAll },
+});
+
+const providers = createProviders({
+  catalogue,
+  credentials: (variable) => settingOf(process.env, variable),
+  allowHttp: config.ALLOW_HTTP_PROVIDERS,
+});
+const callbackReaders = Object.keys(catalogue.accounts)
+  .filter((account) => !keyless.includes(account))
+  .flatMap((account) => {
+    const { callbacks: reader } = providers.get(account);
+    return reader ? [[account, reader] as const] : [];
+  });
+
 const health = createProviderHealth(database, config);
 const store = await openStore(config);
 const problem = await untilReachable({ what: 'the artifact store', logger, work: () => store.problem() });
 if (problem) throw new Error(problem);
-const fetchGuarded = createGuardedFetch({ allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS });
+const fetchGuarded = createGuardedFetch({
+  allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
+  onConnect: (connection) => logger.debug(connection, 'connected to an address that somebody else chose'),
+});
 
 const jobs = createJobApi({
-  jobs: createJobs(database),
+  jobs: announcingJobs(createJobs(database), announcer),
   jobList: createJobList(database),
+  jobEvents,
+  liveJobs,
   artifacts: createArtifacts(database),
   attempts: createAttempts(database),
   settlement,
   usage: createUsage(database),
   ledger: createLedger(database),
   store,
+  artifactLinks: config.ARTIFACT_LINKS,
   signer: createLinkSigner(config.LINK_SECRET),
   models,
   temporal,
@@ -103,8 +148,19 @@ const jobs = createJobApi({
 
 const app = createApp({
   jobs,
+  webhooks: createWebhookApi({
+    endpoints: createWebhookEndpoints(database),
+    log: createWebhookLog(database),
+    allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
+    wakeDispatcher: () => dispatcher.wake(),
+  }),
   findCaller: (secret) => workspaces.authenticate(secret),
   maxBodyBytes: config.MAX_BODY_BYTES,
+  callbacks: {
+    readers: new Map(callbackReaders),
+    received: callbacks,
+    wakeDispatcher: () => dispatcher.deliverCallbacks(),
+  },
   logger,
   pingDatabase: () => database.ping(),
   pingTemporal: async () => {
@@ -114,13 +170,17 @@ const app = createApp({
 
 const server = await startServer(app, { host: config.API_HOST, port: config.API_PORT });
 dispatcher.start();
+if (config.DATABASE_NOTIFY) listener.start();
 logger.info({ url: server.url, publicUrl: config.PUBLIC_URL }, 'api is ready');
 process.send?.('ready');
 
 closeOnSignal(logger, async () => {
+  // First, as a server waits for everybody who is still served.
+  await liveJobs.close();
   await server.close();
   await dispatcher.close();
-  await Promise.all([database.close(), temporal.connection.close(), fetchGuarded.close()]);
+  await Promise.all([listener.close(), announcer.close()]);
+  await Promise.all([database.close(), temporal.connection.close(), fetchGuarded.close(), providers.close()]);
 });
 
 function withoutSlash(url: string): string {

@@ -4,6 +4,7 @@ import type { Job, JobApi, JobRequest, WordFor } from '../jobs.js';
 import { callerOf } from './caller.js';
 import { readIdempotencyKey } from './idempotency-key.js';
 import { tellLifeOfModel } from './model-life.js';
+import { waitAsPreferred } from './prefer.js';
 
 type Taking = {
   request: Pick<Request, 'get'> & IncomingMessage;
@@ -23,5 +24,5 @@ export async function takeJob(jobs: JobApi, taking: Taking): Promise<Job> {
   const options = { caller: callerOf(request), wordFor, dialect, route, idempotencyKey };
   const { job, isReplay } = await jobs.accept(wanted, options);
   if (isReplay) response.set('Idempotency-Replayed', 'true');
-  return job;
+  return waitAsPreferred(jobs, { job, request, response });
 }

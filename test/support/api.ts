@@ -107,6 +107,7 @@ export async function startApi({
     usage: createUsage(database),
     ledger,
     store,
+    artifactLinks: 'proxy',
     signer,
     models: createPublicModels(catalogue, ({ adapter, settings }, model) => abilitiesOf(adapter, model, settings)),
     temporal,

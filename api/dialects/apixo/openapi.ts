@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
+import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
 import { createdSchema, errorSchema, modelPathSchema, statusQuerySchema, statusSchema, taskSchema } from './schemas.js';
 
 const textToVideo = {
@@ -43,7 +44,10 @@ export const apixoDescription: DialectDescription = {
       post: {
         operationId: 'apixoGenerateTask',
         summary: 'Create a task',
-        requestParams: { path: modelPathSchema, header: z.object({ 'Idempotency-Key': idempotencyKeySchema }) },
+        requestParams: {
+          path: modelPathSchema,
+          header: z.object({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }),
+        },
         requestBody: {
           required: true,
           content: { 'application/json': { schema: taskSchema, examples: { textToVideo, imageToVideo } } },
@@ -56,6 +60,7 @@ export const apixoDescription: DialectDescription = {
                 .enum(['true'])
                 .optional()
                 .meta({ description: 'An earlier request made the task' }),
+              ...preferenceAppliedHeader,
             }),
             content: { 'application/json': { schema: createdSchema } },
           },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-openapi';
 import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
+import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
 import { createdSchema, errorSchema, newVideoSchema, videoSchema } from './schemas.js';
 
 /** Longer ones are as unknown as any other. */
@@ -18,6 +19,7 @@ const createdHeaders = z.object({
     .enum(['true'])
     .optional()
     .meta({ description: 'The video was made by an earlier request with the same idempotency key' }),
+  ...preferenceAppliedHeader,
 });
 
 type Place = { path: string; suffix: string; note: string };
@@ -26,7 +28,7 @@ function createOperation({ suffix, note }: Place): ZodOpenApiOperationObject {
   return {
     operationId: `globalaiopcCreate${suffix}`,
     summary: `Make a video${note}`,
-    requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema }) },
+    requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }) },
     requestBody: { required: true, ...json(newVideoSchema) },
     responses: {
       200: { description: 'Stored, and its price is held', headers: createdHeaders, ...json(createdSchema) },

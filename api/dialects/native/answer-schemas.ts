@@ -121,6 +121,7 @@ export const jobSchema = z
     links: z.object({
       self: addressSchema,
       content: addressSchema.nullable(),
+      events: addressSchema,
       attempts: addressSchema,
       live: addressSchema,
       temporal: addressSchema.optional().meta({ description: 'For keys with the scope `operator`' }),

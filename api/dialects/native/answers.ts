@@ -45,6 +45,7 @@ export function jobAnswer(job: Job, { showsQueued, publicUrl, temporalLink }: Jo
     links: {
       self,
       content: job.state === 'succeeded' ? `${self}/content` : null,
+      events: `${self}/events`,
       attempts: `${self}/attempts`,
       live: `${self}/live`,
       ...(temporalLink !== undefined && { temporal: temporalLink }),

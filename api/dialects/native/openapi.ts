@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ZodOpenApiOperationObject } from 'zod-openapi';
 import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
+import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
 import {
   addressSchema,
   attemptListSchema,
@@ -11,9 +12,11 @@ import {
   problemSchema,
   usageReportSchema,
 } from './answer-schemas.js';
+import { eventHeadersSchema, eventListSchema, eventQuerySchema } from './event-schemas.js';
 import { contentOperation, inputOperation, ofJob } from './file-operations.js';
 import { modelListSchema, modelSchema, quoteSchema } from './model-schemas.js';
 import { listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
+import { webhookEvents, webhookPaths } from './webhook-operations.js';
 
 const unknownJob = { 404: { description: 'The workspace has no such job' } };
 /** Images do not fit into an address. Other names of these fields do as well. */
@@ -61,27 +64,28 @@ const lifeOfModelHeaders = {
   Link: z.string().max(1_000).optional().meta({ description: 'The model, and the one that comes after it' }),
 };
 
+const createdHeaders = z.object({
+  Location: addressSchema,
+  'Idempotency-Replayed': z.enum(['true']).optional().meta({ description: 'The job was made by an earlier request' }),
+  ...preferenceAppliedHeader,
+  ...lifeOfModelHeaders,
+});
+
 const createJob: ZodOpenApiOperationObject = {
   operationId: 'createJob',
   summary: 'Create a job',
   description:
     'Answered when the job is stored and its price is held: it will end as `succeeded`, `failed` or `canceled`. ' +
     'Everything that can be refused is refused here, before any money moves.',
-  requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema }) },
+  requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }) },
   requestBody: { required: true, ...newJob },
   responses: {
-    202: {
-      description: 'The job',
-      headers: z.object({
-        Location: addressSchema,
-        'Idempotency-Replayed': z
-          .enum(['true'])
-          .optional()
-          .meta({ description: 'The job was made by an earlier request' }),
-        ...lifeOfModelHeaders,
-      }),
+    201: {
+      description: 'The job, which has ended while the caller waited: with `Prefer: wait`',
+      headers: createdHeaders,
       ...json(jobSchema),
     },
+    202: { description: 'The job', headers: createdHeaders, ...json(jobSchema) },
     402: { description: 'The balance is too low' },
     409: { description: 'A request with this idempotency key is still in flight' },
     ...refusedJob,
@@ -95,13 +99,19 @@ const listJobs: ZodOpenApiOperationObject = {
   responses: { 200: { description: 'A page; jobs that come meanwhile move nothing', ...json(jobListSchema) } },
 };
 
+const aJob = { description: 'The job', headers: z.object(preferenceAppliedHeader), ...json(jobSchema) };
+
 function statusOperation(operationId: string, asked: Partial<ZodOpenApiOperationObject>): ZodOpenApiOperationObject {
   return {
     operationId,
     summary: 'Ask for the state of a job, as in Omixa’s API',
     description: 'Name the job exactly once, in the query or in the body.',
     ...asked,
-    responses: { 200: { description: 'The job, also when it has failed', ...json(jobSchema) }, ...unknownJob },
+    requestParams: { ...asked.requestParams, header: z.object({ Prefer: preferSchema }) },
+    responses: {
+      200: { ...aJob, description: 'The job, also when it has failed' },
+      ...unknownJob,
+    },
   };
 }
 
@@ -138,8 +148,8 @@ export const nativeDescription: DialectDescription = {
       get: {
         operationId: 'getJob',
         summary: 'Read a job',
-        requestParams: ofJob,
-        responses: { 200: { description: 'The job', ...json(jobSchema) }, ...unknownJob },
+        requestParams: { ...ofJob, header: z.object({ Prefer: preferSchema }) },
+        responses: { 200: aJob, ...unknownJob },
       },
       delete: {
         operationId: 'deleteJob',
@@ -156,6 +166,27 @@ export const nativeDescription: DialectDescription = {
         responses: {
           200: { description: 'The job has ended: at once, or before', ...json(jobSchema) },
           202: { description: 'The job is being stopped', ...json(jobSchema) },
+          ...unknownJob,
+        },
+      },
+    },
+    '/api/v1/videos/jobs/{id}/events': {
+      get: {
+        operationId: 'listEvents',
+        summary: 'Hear what happens to a job, or list what happened',
+        description:
+          'With `Accept: text/event-stream` as it happens, until the job has ended: the `id` of each event is its sequence, its `event` ' +
+          'its type, its `data` a `JobEvent`. Else a page.',
+        requestParams: { ...ofJob, query: eventQuerySchema, header: eventHeadersSchema },
+        responses: {
+          200: {
+            description: 'Oldest first',
+            content: {
+              'application/json': { schema: eventListSchema },
+              'text/event-stream': { schema: z.string().meta({ description: 'Server-sent events' }) },
+            },
+          },
+          204: { description: 'Of a stream: the job has ended and its last event was seen' },
           ...unknownJob,
         },
       },
@@ -207,6 +238,7 @@ export const nativeDescription: DialectDescription = {
         },
       },
     },
+    ...webhookPaths,
     '/api/v1/usage': {
       get: {
         operationId: 'getUsage',
@@ -216,4 +248,5 @@ export const nativeDescription: DialectDescription = {
       },
     },
   },
+  webhooks: webhookEvents,
 };

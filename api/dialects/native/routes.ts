@@ -6,14 +6,17 @@ import { callerOf } from '../../middleware/caller.js';
 import type { Dialect, DialectDeps } from '../../middleware/dialect.js';
 import { allowOnly } from '../../middleware/errors.js';
 import { parseRequest } from '../../middleware/parse.js';
+import { readWaitSeconds, waitAsPreferred } from '../../middleware/prefer.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { sendContent } from '../../middleware/send-content.js';
 import { takeJob } from '../../middleware/take-job.js';
 import { attemptAnswer, jobAnswer, liveAnswer, usageAnswer } from './answers.js';
 import { renderProblem } from './errors.js';
+import { createEventRoutes } from './event-routes.js';
 import { createModelRoutes } from './model-routes.js';
 import { contentSchema, inputLinkSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
 import { translateRequest } from './translate.js';
+import { createWebhookRoutes } from './webhook-routes.js';
 
 type OfJob = { id: string };
 
@@ -24,7 +27,13 @@ const MAX_USAGE_DAYS = 366;
 /** The native API: Omixa's two routes and what we add to them. */
 export function createNativeDialect(deps: DialectDeps): Dialect {
   const router = Router();
-  router.use('/api/v1', createJobRoutes(deps), createModelRoutes(deps));
+  router.use(
+    '/api/v1',
+    createJobRoutes(deps),
+    createEventRoutes(deps),
+    createModelRoutes(deps),
+    createWebhookRoutes(deps),
+  );
   return { prefixes: ['/api/v1'], router, renderError: renderProblem };
 }
 
@@ -44,7 +53,11 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
     const place = { dialect: 'native', route: 'POST /api/v1/videos/jobs' };
     const job = await takeJob(jobs, { request, response, wanted, wordFor, ...place });
     const body = answer(job, request, { showsQueued: false });
-    response.status(202).location(body.links.self).json(body);
+    const isDone = job.finishedAt !== null && readWaitSeconds(request.get('prefer')) !== undefined;
+    response
+      .status(isDone ? 201 : 202)
+      .location(body.links.self)
+      .json(body);
   });
   jobsPath.get(reading, async (request: Request, response: Response) => {
     const { limit, after, status, model, provider, ...more } = parseRequest(listSchema, request.query);
@@ -72,7 +85,8 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
 
   const statusPath = router.route('/videos/jobs/status');
   const answerStatus = async (request: Request, response: Response) => {
-    const job = await jobs.get(readStatusId(request), callerOf(request));
+    const read = await jobs.get(readStatusId(request), callerOf(request));
+    const job = await waitAsPreferred(jobs, { job: read, request, response });
     response.json(answer(job, request, { showsQueued: false }));
   };
   statusPath.get(reading, answerStatus);
@@ -81,7 +95,8 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
 
   const jobPath = router.route('/videos/jobs/:id');
   jobPath.get(reading, async (request: Request<OfJob>, response: Response) => {
-    const job = await jobs.get(request.params.id, callerOf(request));
+    const read = await jobs.get(request.params.id, callerOf(request));
+    const job = await waitAsPreferred(jobs, { job: read, request, response });
     response.json(answer(job, request, { showsQueued: true }));
   });
   jobPath.delete(writing, async (request: Request<OfJob>, response: Response) => {

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ZodOpenApiOperationObject } from 'zod-openapi';
 import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
+import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
 import {
   contentSchema,
   createJsonSchema,
@@ -41,13 +42,19 @@ function makingOperation(
   return {
     operationId,
     summary,
-    requestParams: { ...requestParams, header: z.object({ 'Idempotency-Key': idempotencyKeySchema }) },
+    requestParams: {
+      ...requestParams,
+      header: z.object({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }),
+    },
     requestBody: {
       required: true,
       content: { ...json(asJson), 'multipart/form-data': { schema: asForm } },
     },
     responses: {
-      200: aVideo('Stored as `queued`, and its price is held'),
+      200: {
+        ...aVideo('Stored as `queued`, and its price is held'),
+        headers: z.object(preferenceAppliedHeader),
+      },
       400: { description: 'Not valid, or no provider can do it' },
       404: { description: 'The video to go on from is unknown in this workspace, or the model is retired' },
       409: { description: 'A request with this idempotency key is still in flight' },

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ZodOpenApiOperationObject } from 'zod-openapi';
 import type { DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
+import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
 import {
   acceptedSchema,
   errorSchema,
@@ -28,12 +29,15 @@ const acceptedHeaders = z.object({
     .enum(['true'])
     .optional()
     .meta({ description: 'The request was taken before, with the same idempotency key' }),
+  ...preferenceAppliedHeader,
 });
 
 function generateOperation(of: Pick<ZodOpenApiOperationObject, 'operationId' | 'summary'>, body: z.ZodType) {
   return {
     ...of,
-    requestParams: { header: generateHeadersSchema.extend({ 'Idempotency-Key': idempotencyKeySchema }) },
+    requestParams: {
+      header: generateHeadersSchema.extend({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }),
+    },
     requestBody: { required: true, ...json(body) },
     responses: {
       202: {
