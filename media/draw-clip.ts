@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import '@napi-rs/webcodecs/polyfill';
 import { createCanvas, GlobalFonts } from '@napi-rs/canvas';
 import { FilePathTarget, Mp4OutputFormat, Output, VideoSample, VideoSampleSource } from 'mediabunny';
+import { labelOf } from './colour.js';
 import type { ClipSpec } from './messages.js';
 import { createPainter } from './paint.js';
 
@@ -52,6 +53,8 @@ export async function drawClip(clip: ClipSpec): Promise<void> {
       codedHeight: height,
       timestamp: Math.round((frame * 1e6) / framesPerSecond),
       duration: Math.round(1e6 / framesPerSecond),
+      // What the encoder turns the picture into. Unsaid, it labels the video as one of red, green and blue, which none is.
+      colorSpace: labelOf('bt601'),
     });
     const sample = new VideoSample(image, { timestamp: frame / framesPerSecond, duration: 1 / framesPerSecond });
     await source.add(sample);

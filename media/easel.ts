@@ -1,6 +1,7 @@
 import '@napi-rs/webcodecs/polyfill';
 import { type Canvas, createCanvas, ImageData, type SKRSContext2D } from '@napi-rs/canvas';
 import type { VideoSample } from 'mediabunny';
+import { colourOf, toRgba } from './colour.js';
 import type { MediaLimits } from './messages.js';
 import { checkSize } from './open-video.js';
 
@@ -20,6 +21,7 @@ export type Frame = Size & {
 export function createEasel(limits: MediaLimits) {
   let canvas = createCanvas(1, 1);
   let image = new ImageData(1, 1);
+  let planes = new Uint8Array(0);
 
   return {
     async paint(sample: VideoSample): Promise<Frame> {
@@ -30,7 +32,13 @@ export function createEasel(limits: MediaLimits) {
         canvas = createCanvas(width, height);
         image = new ImageData(width, height);
       }
-      await sample.copyTo(new Uint8Array(image.data.buffer), asRgba);
+      if (sample.format === 'I420') {
+        if (planes.length !== sample.allocationSize()) planes = new Uint8Array(sample.allocationSize());
+        await sample.copyTo(planes);
+        toRgba({ width, height, data: planes }, colourOf(sample), image.data);
+      } else {
+        await sample.copyTo(new Uint8Array(image.data.buffer), asRgba);
+      }
       canvas.getContext('2d').putImageData(image, 0, 0);
       const { displayWidth, displayHeight, rotation, flip } = sample;
       return {

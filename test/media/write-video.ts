@@ -1,5 +1,7 @@
 import '@napi-rs/webcodecs/polyfill';
 import {
+  AudioSample,
+  AudioSampleSource,
   EncodedAudioPacketSource,
   EncodedPacket,
   FilePathTarget,
@@ -12,42 +14,76 @@ import {
 
 type Colour = readonly [red: number, green: number, blue: number];
 
-const FRAMES_PER_SECOND = 10;
+/** A tone of so many hertz in so many channels, as long as the pictures. */
+type Sound = { hertz: number; sampleRate: number; channels: number };
 
-/** A video whose frames are of one colour above and another below. */
+type Video = {
+  path: string;
+  /** Of one colour above and another below. */
+  frames: readonly { above: Colour; below: Colour }[];
+  width?: number;
+  height?: number;
+  rotation?: Rotation;
+  framesPerSecond?: number;
+  sound?: Sound;
+  /** What the frames are labelled with. The encoder turns them by BT.601 whatever it says. */
+  colorSpace?: VideoColorSpaceInit;
+};
+
 export async function writeVideo({
   path,
   frames,
   width = 160,
   height = 80,
   rotation = 0,
-}: {
-  path: string;
-  frames: readonly { above: Colour; below: Colour }[];
-  width?: number;
-  height?: number;
-  rotation?: Rotation;
-}): Promise<void> {
+  framesPerSecond = 10,
+  sound,
+  colorSpace,
+}: Video): Promise<void> {
   const output = new Output({ format: new Mp4OutputFormat(), target: new FilePathTarget(path) });
   const source = new VideoSampleSource({ codec: 'avc', bitrate: 500_000 });
-  output.addVideoTrack(source, { frameRate: FRAMES_PER_SECOND, rotation });
+  output.addVideoTrack(source, { frameRate: framesPerSecond, rotation });
+  const tone = sound && new AudioSampleSource({ codec: 'aac', bitrate: 128_000 });
+  if (tone) output.addAudioTrack(tone);
   await output.start();
   for (const [index, { above, below }] of frames.entries()) {
     const pixels = new Uint8Array(width * height * 4);
     for (let pixel = 0; pixel < width * height; pixel += 1) {
       pixels.set([...(pixel < (width * height) / 2 ? above : below), 255], pixel * 4);
     }
+    const timing = { timestamp: index / framesPerSecond, duration: 1 / framesPerSecond };
     const sample = new VideoSample(pixels, {
       format: 'RGBA',
       codedWidth: width,
       codedHeight: height,
-      timestamp: index / FRAMES_PER_SECOND,
-      duration: 1 / FRAMES_PER_SECOND,
+      ...timing,
+      ...(colorSpace && { colorSpace }),
     });
     await source.add(sample);
     sample.close();
+    if (tone) await addTone(tone, { ...sound, ...timing });
   }
   await output.finalize();
+}
+
+type Piece = Sound & { timestamp: number; duration: number };
+
+async function addTone(target: AudioSampleSource, { hertz, sampleRate, channels, timestamp, duration }: Piece) {
+  const first = Math.round(timestamp * sampleRate);
+  const count = Math.round((timestamp + duration) * sampleRate) - first;
+  const data = Float32Array.from({ length: count * channels }, (_, index) => {
+    const seconds = (first + Math.floor(index / channels)) / sampleRate;
+    return 0.5 * Math.sin(2 * Math.PI * hertz * seconds);
+  });
+  const sample = new AudioSample({
+    format: 'f32',
+    sampleRate,
+    numberOfChannels: channels,
+    timestamp: first / sampleRate,
+    data,
+  });
+  await target.add(sample);
+  sample.close();
 }
 
 /** An MP4 file that is only sound. */

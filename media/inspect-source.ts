@@ -1,0 +1,132 @@
+import { EncodedPacketSink, type InputVideoTrack, type Rotation, type VideoCodec } from 'mediabunny';
+import type { Size } from './easel.js';
+import { checkDecodable } from './frames.js';
+import { MediaError } from './media-error.js';
+import type { JoinSource, MediaLimits } from './messages.js';
+import { type VideoFile, withVideo } from './open-video.js';
+
+/** A video that is to be joined, as its header describes it. Times are the file's own. */
+export type Source = {
+  path: string;
+  /** As a player shows it. */
+  size: Size;
+  codec: VideoCodec;
+  rotation: Rotation;
+  flip: boolean;
+  /** Packets of two videos with the same go into one. */
+  configuration: string;
+  framesPerSecond: number;
+  bitsPerSecond: number;
+  /** When the first frame that goes in is shown. */
+  fromSeconds: number;
+  lastFrameSeconds: number;
+  /** From the first frame that goes in to the end of the last. */
+  seconds: number;
+  frames: number;
+  /** Whether the packets from the first frame on need none from before. */
+  canBeCutThere: boolean;
+  hasSound: boolean;
+  soundRate: number;
+  soundChannels: number;
+};
+
+type Packet = { seconds: number; durationSeconds: number; isKey: boolean };
+
+export async function inspectSource(source: JoinSource & { limits: MediaLimits }): Promise<Source> {
+  const { path, limits } = source;
+  return await withVideo({ path, limits }, async ({ track, findSound }) => {
+    await checkDecodable(track);
+    const codec = await track.getCodec();
+    if (!codec) throw new MediaError('unsupported', 'the video is in a format that nobody knows');
+    const sound = await findSound();
+    const hasSound =
+      sound !== null && (await new EncodedPacketSink(sound).getFirstPacket({ metadataOnly: true })) !== null;
+    if (hasSound && !(await sound.canDecode()))
+      throw new MediaError('unsupported', 'the sound of the video is in a format that cannot be decoded');
+    return {
+      path,
+      size: { width: await track.getDisplayWidth(), height: await track.getDisplayHeight() },
+      codec,
+      rotation: await track.getRotation(),
+      flip: await track.getFlip(),
+      configuration: await configurationOf(track),
+      ...(await readTimes(track, source)),
+      hasSound,
+      soundRate: sound ? await sound.getSampleRate() : 0,
+      soundChannels: sound ? await sound.getNumberOfChannels() : 0,
+    };
+  });
+}
+
+/** Everything a decoder or a player is told before the first packet. */
+async function configurationOf(track: InputVideoTrack): Promise<string> {
+  const decoder = await track.getDecoderConfig();
+  const description = decoder?.description;
+  const bytes = ArrayBuffer.isView(description)
+    ? Buffer.from(description.buffer, description.byteOffset, description.byteLength)
+    : Buffer.from(description ?? new ArrayBuffer(0));
+  return JSON.stringify({
+    ...decoder,
+    description: bytes.toString('base64'),
+    pixelAspectRatio: await track.getPixelAspectRatio(),
+  });
+}
+
+async function readTimes(track: InputVideoTrack, { skipFrames, fromSeconds, limits }: JoinSource & VideoFile) {
+  const { packets, bytes } = await readPackets(track, limits);
+  const times = packets.map(({ seconds }) => seconds).sort((a, b) => a - b);
+  const first = times[0];
+  const last = times.at(-1);
+  if (first === undefined || last === undefined) throw new MediaError('not_a_video', 'the video has no frames');
+  const lastDuration = packets.find(({ seconds }) => seconds === last)?.durationSeconds ?? 0;
+  const frameSeconds = times.length > 1 ? (last - first) / (times.length - 1) : lastDuration;
+  if (!(frameSeconds > 0)) throw new MediaError('not_a_video', 'the video has no length');
+
+  // Frames before zero are there for the decoder alone. Half a frame of slack, as times are rounded.
+  const shown = times.filter((seconds) => seconds > -frameSeconds / 2);
+  const wanted = shown.filter(
+    (seconds, index) => index >= (skipFrames ?? 0) && seconds > (shown[0] ?? 0) + (fromSeconds ?? 0) - frameSeconds / 2,
+  );
+  const from = wanted[0];
+  if (from === undefined) throw new MediaError('unsupported', 'nothing is left of the video');
+  const end = last + (lastDuration || frameSeconds);
+  return {
+    framesPerSecond: 1 / frameSeconds,
+    bitsPerSecond: (bytes * 8) / (end - first),
+    fromSeconds: from,
+    lastFrameSeconds: last,
+    seconds: end - from,
+    frames: wanted.length,
+    canBeCutThere: beginsGroup(packets, from),
+  };
+}
+
+/** All packets from the first key frame on, in the order of decoding. */
+async function readPackets(track: InputVideoTrack, { maxFrames }: MediaLimits) {
+  const sink = new EncodedPacketSink(track);
+  const packets: Packet[] = [];
+  let bytes = 0;
+  for (
+    let packet = await sink.getFirstKeyPacket({ metadataOnly: true });
+    packet;
+    packet = await sink.getNextPacket(packet, { metadataOnly: true })
+  ) {
+    packets.push({ seconds: packet.timestamp, durationSeconds: packet.duration, isKey: packet.type === 'key' });
+    bytes += packet.byteLength;
+    if (packets.length > maxFrames) throw new MediaError('too_large', `more than ${maxFrames} frames are too many`);
+  }
+  return { packets, bytes };
+}
+
+/** Whether there is a key frame at that time with everything after it, and nothing before it, in both orders; and time goes on. */
+function beginsGroup(packets: readonly Packet[], from: number): boolean {
+  const begin = packets.findIndex(({ seconds, isKey }) => isKey && seconds === from);
+  if (begin === -1) return false;
+  const times = packets.slice(begin).map(({ seconds }) => seconds);
+  const distinct = new Set(times);
+  return (
+    distinct.size === times.length &&
+    times.every((seconds) => seconds >= from) &&
+    packets.slice(0, begin).every(({ seconds }) => seconds < from)
+  );
+}
