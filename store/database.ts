@@ -49,6 +49,8 @@ export function createDatabase(
   });
   // A connection that dies while it is idle is replaced at its next use; without a listener it would end the process.
   pool.on('error', (error) => logger?.warn({ err: error }, 'an idle database connection was lost'));
+  // The same for one that dies while it is lent and nothing is being asked; what is asked of it next fails.
+  pool.on('connect', (client) => client.on('error', () => {}));
   const queries = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
 
   return {
@@ -98,7 +100,9 @@ const awayCodes = /^(08|53|57P)|^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMED
 function isDatabaseAway(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if ('code' in error && typeof error.code === 'string') return awayCodes.test(error.code);
-  return /Connection terminated|timeout exceeded when trying to connect|Query read timeout/.test(error.message);
+  return /Connection terminated|connection error and is not queryable|timeout exceeded when trying to connect|Query read timeout/.test(
+    error.message,
+  );
 }
 
 function throwTranslated(error: unknown): never {

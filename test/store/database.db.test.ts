@@ -42,3 +42,31 @@ describe('a database that no longer answers', () => {
     expect(await database.run(statement, [])).toEqual([{ one: 1 }]);
   }, 20_000);
 });
+
+describe('a database that ends a connection in the middle of a transaction', () => {
+  let clone: Awaited<ReturnType<typeof cloneDatabase>>;
+  let database: Database;
+  beforeAll(async () => {
+    clone = await cloneDatabase();
+    database = createDatabase(clone.url, { poolSize: 2 });
+  });
+  afterAll(async () => {
+    await database.close();
+    await clone.drop();
+  });
+
+  const own = { name: 'own_connection', text: 'select pg_backend_pid() as pid' };
+  const end = { name: 'end_connection', text: 'select pg_terminate_backend($1, 2000) as ended' };
+
+  it('counts as away, though nothing was being asked at that moment, and the process lives on', async () => {
+    const inTransaction = database.transaction(async (run) => {
+      const [{ pid } = { pid: 0 }] = await run<{ pid: number }>(own, []);
+      expect(await database.run(end, [pid])).toEqual([{ ended: true }]);
+      // Its last words are read before the next statement is sent.
+      await new Promise((resolve) => setImmediate(resolve));
+      return run(statement, []);
+    });
+    await expect(inTransaction).rejects.toMatchObject({ code: 'service_unavailable' });
+    expect(await database.run(statement, [])).toEqual([{ one: 1 }]);
+  });
+});
