@@ -80,6 +80,17 @@ module.exports = {
       },
     },
     {
+      name: 'one-guarded-fetch',
+      comment:
+        'Addresses that others choose are fetched by artifacts/guarded-fetch; providers are called by providers/http.',
+      severity: 'error',
+      from: {
+        path: '^(activities|api|artifacts|contract|dispatch|media|providers|runtime|store|worker|workflows)/',
+        pathNot: '^(artifacts/guarded-(connection|fetch)|providers/http)\\.ts$',
+      },
+      to: { path: '(^|/)(undici|node-fetch|got|axios|node:http2)(/|$)', dependencyTypesNot: ['type-only'] },
+    },
+    {
       name: 'nothing-imports-tests',
       severity: 'error',
       from: { pathNot: '^(test|bench|faults)/' },

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { isLoopbackAddress, isPublicAddress } from './public-address.js';
+import { isLoopbackAddress, isOpenPort, isPublicAddress } from './public-address.js';
 
 /**
  * What is wrong with an address that we are asked to call later, as far as can be told without resolving its name; `undefined` when
@@ -16,7 +16,8 @@ export function faultOfOutsideAddress(
   const hostname = url.hostname.replace(/^\[(.*)\]$/, '$1');
   const isLoopback = hostname === 'localhost' || isLoopbackAddress(hostname);
   if (isLoopback && allowLoopbackPorts.includes(Number(url.port))) return undefined;
-  const isPrivate =
-    isLoopback || hostname.endsWith('.localhost') || (isIP(hostname) !== 0 && !isPublicAddress(hostname));
-  return isPrivate ? 'must be an address in the public internet' : undefined;
+  const isThisMachine = isLoopback || /(^|\.)localhost\.?$/.test(hostname);
+  if (isThisMachine || (isIP(hostname) !== 0 && !isPublicAddress(hostname)))
+    return 'must be an address in the public internet';
+  return url.port === '' || isOpenPort(Number(url.port)) ? undefined : `must not name port ${url.port}`;
 }
