@@ -26,7 +26,7 @@ export function announcingSettlement(settlement: Settlement, { announce }: Annou
     ...settlement,
     async settle(ending) {
       const settled = await settlement.settle(ending);
-      announce(ending.jobId, { isToDispatch: true });
+      announce(ending.jobId, { isToDispatch: settled.queuedWebhooks > 0 });
       return settled;
     },
     async cancelUnstarted(jobId) {

@@ -1,3 +1,5 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
 export type ReceivedEvent = { id: string; type: string; data: Record<string, unknown> };
 
 /** A stream of events as a client reads it. Cut off, it ends with what was whole. */
@@ -64,5 +66,33 @@ export function readEvents(response: Response) {
     const data = fields.get('data');
     if (data === undefined) return;
     events.push({ id: fields.get('id') ?? '', type: fields.get('event') ?? 'message', data: JSON.parse(data) });
+  }
+}
+
+const RETRY_MS = 100;
+
+type Following = {
+  /** Asks for what follows the event, from the beginning by an empty id. */
+  connect: (lastEventId: string) => Promise<Response>;
+};
+
+/** Follows a job as a browser does: whenever the stream ends it asks for what comes after, until it is told that there is no more. */
+export function followEvents({ connect }: Following) {
+  const streams: ReturnType<typeof readEvents>[] = [];
+  const events = () => streams.flatMap((stream) => stream.events);
+
+  return { streams, events, done: follow() };
+
+  async function follow(): Promise<ReceivedEvent[]> {
+    for (;;) {
+      const response = await connect(events().at(-1)?.id ?? '').catch(() => undefined);
+      if (response?.status === 204) return events();
+      if (response?.ok) {
+        const stream = readEvents(response);
+        streams.push(stream);
+        await stream.over;
+      } else if (response && response.status < 500) throw new Error(`${response.status} ${await response.text()}`);
+      await pause(RETRY_MS);
+    }
   }
 }
