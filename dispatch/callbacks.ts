@@ -1,9 +1,9 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from '../runtime/logger.js';
 import type { Callbacks, Wake } from '../store/callbacks.js';
 import { providerCallback } from '../workflows/messages.js';
 import type { Calls } from './calls.js';
+import { createRounds } from './rounds.js';
 
 type Deps = { callbacks: Callbacks; client: Client; calls: Calls; logger: Logger };
 
@@ -16,37 +16,7 @@ const AT_ONCE = 16;
  * woken here has a finished video to fetch.
  */
 export function createCallbackDelivery({ callbacks, client, calls, logger }: Deps) {
-  const stopping = new AbortController();
-  let isWoken = false;
-  let interruptPause = () => {};
-  let running: Promise<void> = Promise.resolve();
-
-  return {
-    start(): void {
-      running = run();
-    },
-    /** A callback was kept: deliver it now instead of at the next second. */
-    wake(): void {
-      isWoken = true;
-      interruptPause();
-    },
-    async close(): Promise<void> {
-      stopping.abort();
-      interruptPause();
-      await running;
-    },
-  };
-
-  async function run(): Promise<void> {
-    while (!stopping.signal.aborted) {
-      isWoken = false;
-      const mayBeMore = await round().catch((error: unknown) => {
-        if (!stopping.signal.aborted) logger.warn({ err: error }, 'delivering callbacks failed; it is tried again');
-        return false;
-      });
-      if (!mayBeMore && !isWoken) await rest();
-    }
-  }
+  return createRounds({ what: 'delivering callbacks', everyMs: LOOK_EVERY_MS, logger, round });
 
   async function round(): Promise<boolean> {
     await callbacks.adoptEarly();
@@ -79,12 +49,5 @@ export function createCallbackDelivery({ callbacks, client, calls, logger }: Dep
       // It has ended, or is started again and looks by itself.
       if (!(error instanceof WorkflowNotFoundError)) throw error;
     }
-  }
-
-  async function rest(): Promise<void> {
-    const waking = new AbortController();
-    interruptPause = () => waking.abort();
-    if (!stopping.signal.aborted) await pause(LOOK_EVERY_MS, undefined, { signal: waking.signal }).catch(() => {});
-    interruptPause = () => {};
   }
 }

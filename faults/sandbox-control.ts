@@ -2,7 +2,7 @@ import type { Call, LedgerCounts, LedgerEntry } from '../sandbox/ledger.js';
 
 type Filter = { account?: string; promptIncludes?: string; call?: Call };
 export type SandboxScript = {
-  call: 'submit' | 'look' | 'list' | 'download';
+  call: 'submit' | 'look' | 'list' | 'callback' | 'download';
   fault: string;
   account?: string;
   promptIncludes?: string;
@@ -41,6 +41,8 @@ export function sandboxControl(url: string) {
     counts: async (filter: Filter = {}): Promise<LedgerCounts> => (await read(filter)).counts,
     script: (script: SandboxScript) => send('POST', '/_sandbox/scripts', script),
     clear: () => send('DELETE', '/_sandbox/scripts'),
+    /** Where an account is called back whose vendor signs, and with what. */
+    webhook: (webhook: { account: string; url: string; secret: string }) => send('POST', '/_sandbox/webhooks', webhook),
     speed: (speed: number) => send('POST', '/_sandbox/speed', { speed }),
   };
 }

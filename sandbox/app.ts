@@ -50,13 +50,13 @@ export function createSandbox(settings: SandboxSettings) {
   const scripts = createScripts();
   const clips = createClips({ media, folder: clipsDir });
   const tasks = createTasks({ clips, logger, speed, sharesClips, canUseImages, baseUrl: () => baseUrl });
-  const callbacks = createCallbacks({ tasks, ledger });
+  const callbacks = createCallbacks({ tasks, ledger, scripts });
 
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.use(express.json({ limit: MAX_BODY }));
-  app.use('/_sandbox', createControl({ tasks, scripts, ledger }));
+  app.use('/_sandbox', createControl({ tasks, scripts, ledger, callbacks }));
   const files = createFiles({ tasks, scripts, ledger, hasEtags });
   for (const vendor of vendors.values()) {
     const router = createVendorRouter({ vendor, tasks, scripts, ledger, callbacks, files });

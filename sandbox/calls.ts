@@ -69,7 +69,7 @@ export function createCalls({ vendor, tasks, scripts, ledger, callbacks }: Deps)
       const task = tasks.create({ wish: asked.wish, account, id: vendor.newTaskId(), fate: fateOf(script) });
       // Written before the answer: it exists and is billed, whatever the caller hears of it.
       note('accepted', task);
-      void callbacks.watch(vendor, task);
+      await callbacks.begin(vendor, task);
       if (script?.fault === 'accept_then_drop') return void request.socket.destroy();
       if (script?.fault === 'accept_then_hang') return;
       if (script && isStrange(script.fault)) return sendStrange(script.fault, { request, response });

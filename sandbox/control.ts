@@ -1,10 +1,11 @@
 import { Router } from 'express';
 import { z } from 'zod';
+import type { Callbacks } from './callbacks.js';
 import { calls, countsOf, type Ledger } from './ledger.js';
 import { type Scripts, scriptSchema } from './scripts.js';
 import type { Tasks } from './tasks.js';
 
-type Deps = { tasks: Tasks; scripts: Scripts; ledger: Ledger };
+type Deps = { tasks: Tasks; scripts: Scripts; ledger: Ledger; callbacks: Callbacks };
 
 const ledgerFilterSchema = z.strictObject({
   account: z.string().optional(),
@@ -15,8 +16,10 @@ const speedSchema = z.strictObject({
   speed: z.union([z.number().nonnegative(), z.literal('instant').transform(() => 0)]),
 });
 
+const webhookSchema = z.strictObject({ account: z.string(), url: z.url(), secret: z.string().startsWith('whsec_') });
+
 /** For tests and for people at the console: what was received, what is to go wrong, how fast time passes. */
-export function createControl({ tasks, scripts, ledger }: Deps): Router {
+export function createControl({ tasks, scripts, ledger, callbacks }: Deps): Router {
   const router = Router();
   router.get('/health', (_, response) => void response.json({ status: 'ok' }));
   router.get('/ledger', (request, response) => {
@@ -41,6 +44,10 @@ export function createControl({ tasks, scripts, ledger }: Deps): Router {
   });
   router.delete('/scripts', (_, response) => {
     scripts.clear();
+    response.status(204).end();
+  });
+  router.post('/webhooks', (request, response) => {
+    callbacks.setWebhook(webhookSchema.parse(request.body));
     response.status(204).end();
   });
   router.post('/speed', (request, response) => {

@@ -22,6 +22,7 @@ const submit = { ...common, call: z.literal('submit') };
 const look = { ...common, call: z.literal('look') };
 /** A list has no prompt: only a fault without `promptIncludes` meets it. */
 const list = { ...common, call: z.literal('list') };
+const callback = { ...common, call: z.literal('callback') };
 const download = { ...common, call: z.literal('download') };
 
 /** A fault that happens to the next calls that match. */
@@ -79,6 +80,25 @@ export const scriptSchema = z.discriminatedUnion('call', [
   z.discriminatedUnion('fault', [
     z.strictObject({ ...list, fault: z.literal('rate_limit'), retryAfterSeconds }),
     z.strictObject({ ...list, fault: z.literal(readingFaults) }),
+  ]),
+  // What is sent in place of one honest callback; after a forged one, that comes too.
+  z.discriminatedUnion('fault', [
+    z.strictObject({
+      ...callback,
+      fault: z.literal([
+        'never',
+        'doubled',
+        'early',
+        'out_of_order',
+        'forged',
+        'changed_body',
+        'other_job',
+        // Of those that are signed.
+        'unsigned',
+        'old',
+      ]),
+    }),
+    z.strictObject({ ...callback, fault: z.literal('late'), seconds: z.number().positive().default(1) }),
   ]),
   z.discriminatedUnion('fault', [
     z.strictObject({

@@ -58,7 +58,9 @@ export type Vendor = {
   /** An answer with a status word that no page has named. */
   sendUnknownStatus(response: Response, task: Task): void;
   sendError(response: Response, error: Refusal): void;
-  /** What is posted to the address that a submit asked to be called back at. */
+  /** Whether callbacks are signed and go to one address of the account, and not to what a submit names. */
+  signsCallbacks?: boolean;
+  /** What is posted when a task has ended. */
   callbackBody?(task: Task, standing: Standing): object;
 };
 

@@ -62,6 +62,15 @@ export const openai: Vendor = {
   sendStanding: (response, task, standing) => void response.json(videoOf(task, standing)),
   sendUnknownStatus: (response, task) =>
     void response.json({ ...videoOf(task, { state: 'queued', progress: 0 }), status: 'warming_up' }),
+  signsCallbacks: true,
+  // Nothing but the id: whoever is told asks for the rest.
+  callbackBody: (task, standing) => ({
+    id: task.id.replace(/^video/, 'evt'),
+    object: 'event',
+    created_at: Math.floor((task.doneAtMs ?? Date.now()) / 1_000),
+    type: `video.${statusOf(standing)}`,
+    data: { id: task.id },
+  }),
   sendError: (response, { status, code, message, param }) =>
     void response
       .status(status)
