@@ -12,7 +12,7 @@ import {
   S3Client,
 } from '@aws-sdk/client-s3';
 import { getSignedUrl } from '@aws-sdk/s3-request-presigner';
-import { faultOf, ifKeyThere } from './s3-errors.js';
+import { faultOf, ifKeyThere, throwTranslated } from './s3-errors.js';
 import { type ByteRange, checkKey, isKey, type LinkOptions } from './store.js';
 
 export type S3Credentials = { accessKeyId: string; secretAccessKey: string; sessionToken?: string };
@@ -63,6 +63,7 @@ export function createBucket({ bucket, prefix, region, endpoint, forcePathStyle,
       httpsAgent: agent,
     },
   });
+  client.middlewareStack.add((next) => (request) => next(request).catch(throwTranslated), { step: 'initialize' });
   const at = (key: string) => ({ Bucket: bucket, Key: `${prefix}${checkKey(key)}` });
   const keyOf = (name: string | undefined) => {
     const key = name?.startsWith(prefix) ? name.slice(prefix.length) : '';
@@ -159,14 +160,15 @@ export function createBucket({ bucket, prefix, region, endpoint, forcePathStyle,
     /** Signed with our credentials; temporary ones end it sooner. */
     async link(
       key: string,
-      { expiresInSeconds, contentType, disposition, cacheControl }: LinkOptions,
+      { method, expiresInSeconds, contentType, disposition, cacheControl }: LinkOptions,
     ): Promise<string> {
-      const command = new GetObjectCommand({
+      const input = {
         ...at(key),
         ResponseContentType: contentType,
         ResponseContentDisposition: disposition,
         ResponseCacheControl: cacheControl,
-      });
+      };
+      const command = method === 'HEAD' ? new HeadObjectCommand(input) : new GetObjectCommand(input);
       return getSignedUrl(client, command, { expiresIn: expiresInSeconds });
     },
   };

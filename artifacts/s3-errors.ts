@@ -1,4 +1,7 @@
 import { S3ServiceException } from '@aws-sdk/client-s3';
+import { ServiceError } from '../contract/errors.js';
+
+const RETRY_AFTER_SECONDS = 5;
 
 const missingNames = new Set(['NotFound', 'NoSuchKey', 'NoSuchUpload']);
 
@@ -31,4 +34,14 @@ export function faultOf(error: unknown): string | undefined {
   // Of another package than the client, and of several classes.
   if (error instanceof Error && error.name === 'CredentialsProviderError') return error.message;
   return undefined;
+}
+
+/** Throws a verdict of S3 on the request as it is, and a silence as what it means to those who wait for an answer. */
+export function throwTranslated(error: unknown): never {
+  if (faultOf(error) !== undefined || error instanceof TypeError) throw error;
+  throw new ServiceError('service_unavailable', {
+    detail: 'The file storage does not answer.',
+    retryAfterSeconds: RETRY_AFTER_SECONDS,
+    cause: error,
+  });
 }

@@ -18,6 +18,8 @@ export type ByteRange = { start: number; end: number };
 
 /** What whoever opens a link is told of the file. */
 export type LinkOptions = {
+  /** What the address is good for. */
+  method: 'GET' | 'HEAD';
   expiresInSeconds: number;
   contentType: string;
   disposition: string;

@@ -3,41 +3,55 @@ import type { Request, Response } from 'express';
 import { ServiceError } from '../../contract/errors.js';
 import type { Content } from '../jobs.js';
 
+const CACHE_CONTROL = 'private, max-age=31536000, immutable';
+
 /** Sends a stored file, or the one part of it that was asked for. Files never change, so they may be kept for good. */
 export async function sendContent(request: Request, response: Response, content: Content): Promise<void> {
+  const disposition = `inline; filename="${content.fileName}"`;
+  const method = request.method === 'HEAD' ? 'HEAD' : 'GET';
+  const address = await content.address?.({ method, disposition, cacheControl: CACHE_CONTROL });
+  if (address) {
+    // Whatever the request asks besides, of ranges and of tags, it asks there again, where other tags are known than here.
+    response.status(302).set({ Location: address, 'Cache-Control': 'no-store' }).end();
+    return;
+  }
   const etag = `"${content.sha256}"`;
-  response.set({
+  const headers = {
     ETag: etag,
     'Accept-Ranges': 'bytes',
-    'Cache-Control': 'private, max-age=31536000, immutable',
-    'Content-Disposition': `inline; filename="${content.fileName}"`,
+    'Cache-Control': CACHE_CONTROL,
+    'Content-Disposition': disposition,
     // The page that plays the video is the caller's own.
     'Cross-Origin-Resource-Policy': 'cross-origin',
-  });
+  };
   const wanted = request.get('if-match');
   if (wanted !== undefined && wanted !== '*' && !listsTag(wanted, etag)) {
-    response.status(412).end();
+    response.status(412).set(headers).end();
     return;
   }
   const known = request.get('if-none-match');
   if (known !== undefined && (known === '*' || listsTag(known.replaceAll('W/', ''), etag))) {
-    response.status(304).end();
+    response.status(304).set(headers).end();
     return;
   }
 
   const range = rangeOf(request, { etag, bytes: content.bytes });
   if (range === 'unsatisfiable') {
-    response.status(416).set('Content-Range', `bytes */${content.bytes}`).end();
+    response
+      .status(416)
+      .set({ ...headers, 'Content-Range': `bytes */${content.bytes}` })
+      .end();
     return;
   }
   const length = range ? range.end - range.start + 1 : content.bytes;
   const isHead = request.method === 'HEAD';
   const stream = isHead ? undefined : await content.open(range);
+  // Said before the bytes are at hand, the headers would have an error kept for a year.
   if (!isHead && !stream) {
-    response.removeHeader('ETag');
     response.set('Cache-Control', 'no-store');
     throw new ServiceError('content_gone');
   }
+  response.set(headers);
   if (range) response.status(206).set('Content-Range', `bytes ${range.start}-${range.end}/${content.bytes}`);
   response.setHeader('Content-Type', content.contentType);
   response.setHeader('Content-Length', length);

@@ -56,7 +56,8 @@ describe('the stills of a video', () => {
   const get = (jobId: string, { index = 0, access, temporal, ...more }: Asked = {}) => {
     const own: ContentAccess = { kind: 'workspace', workspaceId: caller.workspaceId };
     const { database, store } = api;
-    const deps = { jobs: createJobs(database), artifacts: createArtifacts(database), store, signer };
+    const links = { artifactLinks: 'proxy' } as const;
+    const deps = { jobs: createJobs(database), artifacts: createArtifacts(database), store, signer, ...links };
     const request = { jobId, index, access: access ?? own, ...more };
     return findContent({ ...deps, temporal: temporal ?? world.client }, request);
   };

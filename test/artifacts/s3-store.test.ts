@@ -144,6 +144,7 @@ describe('the store on S3, when things go wrong there', () => {
     const { key } = await storeBytes(store, { key: newArtifactKey('mp4'), bytes: small });
     const disposition = 'inline; filename="a film.mp4"';
     const link = await store.link(key, {
+      method: 'GET',
       expiresInSeconds: 77,
       contentType: 'video/mp4',
       disposition,
@@ -187,8 +188,9 @@ describe('opening the store on S3', () => {
 
   it('takes a server that does not answer, or not now, for one to wait for', async () => {
     server.intercept(() => 503);
-    await expect((await open()).problem()).rejects.toThrow();
-    await expect((await open({ S3_ENDPOINT: 'http://127.0.0.1:9' })).problem()).rejects.toThrow();
+    await expect((await open()).problem()).rejects.toMatchObject({ code: 'service_unavailable' });
+    const nobody = await open({ S3_ENDPOINT: 'http://127.0.0.1:9' });
+    await expect(nobody.problem()).rejects.toMatchObject({ code: 'service_unavailable' });
   });
 
   it.each([

@@ -12,6 +12,7 @@ import { createWebhookApi } from '../../api/webhooks.js';
 import { createDiskStore } from '../../artifacts/disk-store.js';
 import { createGuardedFetch } from '../../artifacts/guarded-fetch.js';
 import { createLinkSigner, inputAddress } from '../../artifacts/signed-links.js';
+import type { ArtifactStore } from '../../artifacts/store.js';
 import { type Catalogue, catalogueSchema } from '../../contract/catalogue.js';
 import { abilitiesOf } from '../../providers/registry.js';
 import { createLogger } from '../../runtime/logger.js';
@@ -41,6 +42,8 @@ type Options = {
   /** Ports of this machine that images may be fetched from and webhooks may name. */
   allowLoopbackPorts?: number[];
   catalogue?: Catalogue;
+  /** Where files are kept: in a folder of its own unless told otherwise. */
+  store?: ArtifactStore;
 };
 
 /** Nobody listens here: Temporal is away unless a test gives its address. */
@@ -79,12 +82,13 @@ export async function startApi({
   poolSize = 10,
   allowLoopbackPorts = [],
   catalogue = testCatalogue,
+  store: givenStore,
 }: Options = {}) {
   const { url: databaseUrl, drop } = await cloneDatabase();
   const folder = await mkdtemp(join(tmpdir(), 'reelay-api-'));
   const database = createDatabase(databaseUrl, { poolSize });
   const logger = createLogger('api-test', 'silent');
-  const store = createDiskStore(pathToFileURL(folder));
+  const store = givenStore ?? createDiskStore(pathToFileURL(folder));
   const temporal = createTemporalClient({ TEMPORAL_ADDRESS: NOBODY, TEMPORAL_NAMESPACE: 'default' });
   const workspaces = createWorkspaces(database);
   const ledger = createLedger(database);

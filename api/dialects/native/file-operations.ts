@@ -42,6 +42,7 @@ export function contentOperation(operationId: string): ZodOpenApiOperationObject
     requestParams: { ...ofJob, query: contentSchema },
     responses: {
       ...operation.responses,
+      302: { description: 'To where the bytes lie, for a signed link, by setting', content: {} },
       403: { description: 'The link has expired or was changed, or the key lacks the scope' },
       409: { description: 'The job has not ended' },
     },
