@@ -6,9 +6,25 @@ import { z } from 'zod';
 /**
  * Places in the life of a job at which `npm run faults` stops a process: while a job is accepted (S0 request read, S1 committed, S2 workflow
  * started), submitted (S3 nothing written yet, S3b intended and not sent, S4 accepted and not recorded), waited for (S5 about to look, S6
- * result known), downloaded (S7 half of it, S8 whole and before fsync and its name, S9 in place and before its row), settled (S10 before the ledger).
+ * result known), downloaded (S7 half of it, S8 whole and before fsync and its name, S9 in place and before its row), settled (S10 before the ledger), and told
+ * of (S11 queued and not started, S12 answered and not recorded).
  */
-export const crashPointNames = ['S0', 'S1', 'S2', 'S3', 'S3b', 'S4', 'S5', 'S6', 'S7', 'S8', 'S9', 'S10'] as const;
+export const crashPointNames = [
+  'S0',
+  'S1',
+  'S2',
+  'S3',
+  'S3b',
+  'S4',
+  'S5',
+  'S6',
+  'S7',
+  'S8',
+  'S9',
+  'S10',
+  'S11',
+  'S12',
+] as const;
 export type CrashPoint = (typeof crashPointNames)[number];
 
 /** What is to happen once. `job` is its id, or the idempotency key that it was accepted under. */

@@ -5,6 +5,7 @@ import { callerOf } from './caller.js';
 import { readIdempotencyKey } from './idempotency-key.js';
 import { tellLifeOfModel } from './model-life.js';
 import { waitAsPreferred } from './prefer.js';
+import { withWebhookUrl } from './webhook-url.js';
 
 type Taking = {
   request: Pick<Request, 'get'> & IncomingMessage;
@@ -16,9 +17,10 @@ type Taking = {
   route: string;
 };
 
-/** What taking a job means in every dialect: it may be repeated by its key, and says so, and tells when its model is near its end. */
+/** What taking a job means in every dialect: it may be repeated by its key, and says so, name an address to be told at, and tells when its model is near its end. */
 export async function takeJob(jobs: JobApi, taking: Taking): Promise<Job> {
-  const { request, response, wanted, wordFor, dialect, route } = taking;
+  const { request, response, dialect, route } = taking;
+  const { wanted, wordFor } = withWebhookUrl(taking, request);
   const idempotencyKey = readIdempotencyKey(request);
   tellLifeOfModel(response, { jobs, name: wanted.model });
   const options = { caller: callerOf(request), wordFor, dialect, route, idempotencyKey };

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
 import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
+import { webhookUrlSchema } from '../../middleware/webhook-url.js';
 import { createdSchema, errorSchema, modelPathSchema, statusQuerySchema, statusSchema, taskSchema } from './schemas.js';
 
 const textToVideo = {
@@ -46,7 +47,11 @@ export const apixoDescription: DialectDescription = {
         summary: 'Create a task',
         requestParams: {
           path: modelPathSchema,
-          header: z.object({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }),
+          header: z.object({
+            'Idempotency-Key': idempotencyKeySchema,
+            Prefer: preferSchema,
+            'X-Webhook-URL': webhookUrlSchema,
+          }),
         },
         requestBody: {
           required: true,

@@ -3,6 +3,7 @@ import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-opena
 import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
 import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
+import { webhookUrlSchema } from '../../middleware/webhook-url.js';
 import { createdSchema, errorSchema, newVideoSchema, videoSchema } from './schemas.js';
 
 /** Longer ones are as unknown as any other. */
@@ -28,7 +29,13 @@ function createOperation({ suffix, note }: Place): ZodOpenApiOperationObject {
   return {
     operationId: `globalaiopcCreate${suffix}`,
     summary: `Make a video${note}`,
-    requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }) },
+    requestParams: {
+      header: z.object({
+        'Idempotency-Key': idempotencyKeySchema,
+        Prefer: preferSchema,
+        'X-Webhook-URL': webhookUrlSchema,
+      }),
+    },
     requestBody: { required: true, ...json(newVideoSchema) },
     responses: {
       200: { description: 'Stored, and its price is held', headers: createdHeaders, ...json(createdSchema) },

@@ -3,6 +3,7 @@ import type { ZodOpenApiOperationObject } from 'zod-openapi';
 import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
 import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
+import { webhookUrlSchema } from '../../middleware/webhook-url.js';
 import {
   addressSchema,
   attemptListSchema,
@@ -77,7 +78,13 @@ const createJob: ZodOpenApiOperationObject = {
   description:
     'Answered when the job is stored and its price is held: it will end as `succeeded`, `failed` or `canceled`. ' +
     'Everything that can be refused is refused here, before any money moves.',
-  requestParams: { header: z.object({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }) },
+  requestParams: {
+    header: z.object({
+      'Idempotency-Key': idempotencyKeySchema,
+      Prefer: preferSchema,
+      'X-Webhook-URL': webhookUrlSchema,
+    }),
+  },
   requestBody: { required: true, ...newJob },
   responses: {
     201: {

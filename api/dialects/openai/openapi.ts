@@ -3,6 +3,7 @@ import type { ZodOpenApiOperationObject } from 'zod-openapi';
 import { bearerScheme, type DialectDescription } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
 import { preferenceAppliedHeader, preferSchema } from '../../middleware/prefer.js';
+import { webhookUrlSchema } from '../../middleware/webhook-url.js';
 import {
   contentSchema,
   createJsonSchema,
@@ -44,7 +45,11 @@ function makingOperation(
     summary,
     requestParams: {
       ...requestParams,
-      header: z.object({ 'Idempotency-Key': idempotencyKeySchema, Prefer: preferSchema }),
+      header: z.object({
+        'Idempotency-Key': idempotencyKeySchema,
+        Prefer: preferSchema,
+        'X-Webhook-URL': webhookUrlSchema,
+      }),
     },
     requestBody: {
       required: true,

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { callerTextSchema } from '../../../contract/generation.js';
+import { webhookUrlSchema } from '../../middleware/webhook-url.js';
 
 const MAX_PROMPT_CHARACTERS = 32_000;
 const MAX_NAME_CHARACTERS = 200;
@@ -71,15 +72,7 @@ export const imageSchema = z.strictObject({
 });
 export type ImageBody = z.infer<typeof imageSchema>;
 
-/** One address: the same header sent twice arrives as two with a blank between them. */
-export const generateHeadersSchema = z.object({
-  'X-Webhook-URL': z
-    .string()
-    .max(MAX_URL_CHARACTERS)
-    .regex(/^\S+$/, 'must be one http(s) address')
-    .optional()
-    .meta({ description: 'Where the end of the request is told', example: 'https://example.com/hooks/video' }),
-});
+export const generateHeadersSchema = z.object({ 'X-Webhook-URL': webhookUrlSchema });
 
 /** Which job a result is asked of. */
 export const resultRequestSchema = z.strictObject({
