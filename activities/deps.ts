@@ -10,6 +10,7 @@ import type { Orphans } from '../store/orphans.js';
 import type { ProviderHealth } from '../store/provider-health.js';
 import type { Settlement } from '../store/settlement.js';
 import type { WebhookDeliveries } from '../store/webhook-deliveries.js';
+import type { PipelineDeps } from './pipeline-deps.js';
 import type { WebhookTargets } from './webhook-targets.js';
 
 /** What activities work with; built once by the worker. */
@@ -29,6 +30,7 @@ export type ActivityDeps = {
     render: (event: WebhookEvent) => Promise<string | undefined>;
     targets: WebhookTargets;
   };
+  pipelines: PipelineDeps;
   /** Something was queued that a workflow is to be started for. */
   wakeDispatcher: () => void;
   logger: Logger;

@@ -1,11 +1,15 @@
+import { advancePipeline } from './advance-pipeline.js';
+import { answerApproval } from './answer-approval.js';
 import { cancelTask } from './cancel-task.js';
 import { deliverWebhook } from './deliver-webhook.js';
 import type { ActivityDeps } from './deps.js';
 import { downloadResult } from './download-result.js';
 import { temporalFailure } from './failure.js';
 import { finishJob } from './finish-job.js';
+import { finishPipeline } from './finish-pipeline.js';
 import { lookOnce } from './look-once.js';
 import { makeRendition } from './make-rendition.js';
+import { makeStepFile } from './make-step-file.js';
 import { pollTask } from './poll-task.js';
 import { reconcileSubmission } from './reconcile-submission.js';
 import { submitGeneration } from './submit-generation.js';
@@ -14,9 +18,7 @@ import { sweepProvider } from './sweep-provider.js';
 /** Binds the activities to what they need, grouped by the queue they run on. */
 export function createActivities(deps: ActivityDeps) {
   const bind =
-    <Input extends { jobId: string } | { account: string } | { deliveryId: string }, Result>(
-      activity: (deps: ActivityDeps, input: Input) => Promise<Result>,
-    ) =>
+    <Input extends Subject, Result>(activity: (deps: ActivityDeps, input: Input) => Promise<Result>) =>
     async (input: Input): Promise<Result> => {
       try {
         return await activity(deps, input);
@@ -40,12 +42,21 @@ export function createActivities(deps: ActivityDeps) {
     job: { finishJob: bind(finishJob) },
     sweep: { sweepProvider: bind(sweepProvider) },
     webhook: { deliverWebhook: bind(deliverWebhook) },
+    pipeline: {
+      advancePipeline: bind(advancePipeline),
+      answerApproval: bind(answerApproval),
+      finishPipeline: bind(finishPipeline),
+    },
+    pipelineMedia: { makeStepFile: bind(makeStepFile) },
   };
 }
 
+type Subject = { jobId: string } | { account: string } | { deliveryId: string } | { pipelineId: string };
+
 /** What the log calls it. */
-function subjectOf(input: { jobId: string } | { account: string } | { deliveryId: string }): Record<string, string> {
+function subjectOf(input: Subject): Record<string, string> {
   if ('jobId' in input) return { jobId: input.jobId };
+  if ('pipelineId' in input) return { pipelineId: input.pipelineId };
   return 'account' in input ? { provider: input.account } : { deliveryId: input.deliveryId };
 }
 
@@ -59,3 +70,6 @@ export type SweepActivities = Groups['sweep'];
 
 /** The activities that tell of what happened. */
 export type WebhookActivities = Groups['webhook'];
+
+/** The activities that carry a pipeline from step to step. */
+export type PipelineActivities = Groups['pipeline'] & Groups['pipelineMedia'];

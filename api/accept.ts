@@ -5,6 +5,7 @@ import type { GenerationRequest } from '../contract/generation.js';
 import { crashPoint } from '../runtime/crash-points.js';
 import { newId } from '../runtime/ids.js';
 import type { Acceptance, NewJob } from '../store/jobs.js';
+import type { Caller } from '../store/workspaces.js';
 import { type ReadInput, removeInputs, storeInputs } from './inputs.js';
 import type { JobRequest } from './job-request.js';
 import { type Asking, type PrepareDeps, type PreparedJob, prepareJob } from './prepare.js';
@@ -17,6 +18,7 @@ export type AcceptDeps = PrepareDeps & {
 };
 
 export type AcceptOptions = Asking & {
+  caller: Caller;
   dialect: string;
   /** Method and path pattern: the same key on another route is another request. */
   route: string;
@@ -64,7 +66,7 @@ export async function acceptJob(deps: AcceptDeps, request: JobRequest, options: 
 }
 
 /** What the job's row keeps: the inputs by their ids, everything else as asked. */
-function normalForm({ request, shape, inputs: read, sourceVideo: source }: PreparedJob): GenerationRequest {
+export function normalForm({ request, shape, inputs: read, sourceVideo: source }: PreparedJob): GenerationRequest {
   const { firstFrame, lastFrame, references } = read;
   const byId = ({ id }: ReadInput) => ({ artifactId: id });
   const inputs = {

@@ -26,6 +26,7 @@ import { createJobList } from '../store/job-list.js';
 import { createJobs } from '../store/jobs.js';
 import { createLedger } from '../store/ledger.js';
 import { migrate } from '../store/migrate.js';
+import { createPipelineQueue } from '../store/pipeline-queue.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
 import { createSweepList } from '../store/sweep.js';
@@ -40,6 +41,7 @@ import { createJobApi } from './jobs.js';
 import { createLiveJobs } from './live-jobs.js';
 import { createPublicModels } from './models.js';
 import { startServer } from './server.js';
+import { serviceTimingOf } from './service-timing.js';
 import { createWebhookApi } from './webhooks.js';
 
 /** Builds everything the API needs and serves it until the process is told to stop. */
@@ -71,6 +73,7 @@ const dispatcher = createDispatcher({
   settlement,
   callbacks,
   webhooks: { queue: createWebhookQueue(database), timing: webhookTimingOf(config) },
+  pipelines: { queue: createPipelineQueue(database), mediaTimeoutMs: config.STEP_FILE_TIMEOUT_MS },
   client: temporal,
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,
@@ -125,17 +128,7 @@ const jobs = createJobApi({
   temporalUi: config.TEMPORAL_UI_URL
     ? { url: withoutSlash(config.TEMPORAL_UI_URL), namespace: config.TEMPORAL_NAMESPACE }
     : undefined,
-  timing: {
-    submitTimeoutMs: config.SUBMIT_TIMEOUT_MS,
-    lookTimeoutMs: config.LOOK_TIMEOUT_MS,
-    downloadTimeoutMs: config.DOWNLOAD_TIMEOUT_MS,
-    stallMs: config.TASK_STALL_MS,
-    deadlineMs: config.JOB_DEADLINE_MS,
-    reconcileGraceMs: config.RECONCILE_GRACE_MS,
-    reconcileBlindGraceMs: config.RECONCILE_BLIND_GRACE_MS,
-    retryPauseMs: config.RETRY_PAUSE_MS,
-    longestRetryAfterMs: config.LONGEST_RETRY_AFTER_MS,
-  },
+  timing: serviceTimingOf(config),
   fetchImage: createFetchImage(fetchGuarded),
   isHealthy: async (route) => !(await health.isOpen(route)),
   hasPublicAddress: config.HAS_PUBLIC_URL,

@@ -7,7 +7,7 @@ import type { Jobs } from '../store/jobs.js';
 import type { Caller } from '../store/workspaces.js';
 import type { FetchImage } from './fetch-image.js';
 import { isSame, type RoutableRequest } from './fitness.js';
-import { type ReadInputs, readInputs } from './inputs.js';
+import { type ReadInput, type ReadInputs, readInputs } from './inputs.js';
 import type { JobRequest, Size, WordFor } from './job-request.js';
 import type { PublicModel, PublicModels, PublicRoute } from './models.js';
 import { planJob, type RoutedJob, type ServiceTiming } from './routing.js';
@@ -28,7 +28,10 @@ export type PrepareDeps = {
   allowLoopbackPorts: readonly number[];
 };
 
-export type Asking = { caller: Caller; wordFor: WordFor };
+export type Asking = { caller: Pick<Caller, 'workspaceId' | 'unknownPolicy'>; wordFor: WordFor };
+
+/** What is known of inputs that are yet to be made: those of a pipeline's step, whose sources are other steps. */
+export type PlannedInputs = { sourceVideo?: FoundSource; firstFrame?: ReadInput };
 
 /** A request that can be done: its inputs are read, its routes are known and it has its price. Nothing is stored or held yet. */
 export type PreparedJob = RoutedJob & {
@@ -43,6 +46,7 @@ export async function prepareJob(
   deps: PrepareDeps,
   request: JobRequest,
   { caller, wordFor }: Asking,
+  planned: PlannedInputs = {},
 ): Promise<PreparedJob> {
   const { models, timing, fetchImage, hasPublicAddress, allowLoopbackPorts } = deps;
   const refuse = refusals(wordFor);
@@ -56,11 +60,14 @@ export async function prepareJob(
   const { workspaceId } = caller;
   const field = wordFor('sourceVideo');
   const sourceVideo =
-    request.sourceVideo === undefined
+    planned.sourceVideo ??
+    (request.sourceVideo === undefined
       ? undefined
-      : await findSource(deps, { text: request.sourceVideo, workspaceId, field });
+      : await findSource(deps, { text: request.sourceVideo, workspaceId, field }));
   if (sourceVideo) refuseOtherThanSource(request, { operation, sourceVideo, refuse });
-  const inputs = await readInputs(request, { fetchImage, wordFor });
+  const { firstFrame } = planned;
+  const read = await readInputs(firstFrame ? { ...request, firstFrame: undefined } : request, { fetchImage, wordFor });
+  const inputs = { ...read, ...(firstFrame && { firstFrame }) };
   const size = sizeOf(request, { inputs, refuse });
 
   const routable = {

@@ -1,15 +1,7 @@
 import type { Operation } from './generation.js';
 
 /** What a step does. The first four are jobs; of the others, `concat` joins videos, `frame` takes a still, and `approval` waits for a person. */
-export const stepKinds = [
-  'text_to_video',
-  'image_to_video',
-  'extend',
-  'remix',
-  'concat',
-  'frame',
-  'approval',
-] as const satisfies readonly (Operation | string)[];
+export const stepKinds = ['text_to_video', 'image_to_video', 'extend', 'remix', 'concat', 'frame', 'approval'] as const;
 export type StepKind = (typeof stepKinds)[number];
 export type JobStepKind = Extract<StepKind, Operation>;
 

@@ -10,6 +10,7 @@ import type { SweepList } from '../store/sweep.js';
 import { createCallbackDelivery } from './callbacks.js';
 import { createCalls, isRefused } from './calls.js';
 import { deliverCancel } from './cancel.js';
+import { createPipelineDispatch, type PipelineDispatchDeps } from './pipelines.js';
 import { startWorkflow } from './start.js';
 import { sweepLostWorkflows } from './sweep.js';
 import { createTokenBucket } from './token-bucket.js';
@@ -21,6 +22,7 @@ type Deps = {
   settlement: Settlement;
   callbacks: Callbacks;
   webhooks: WebhookDispatchDeps['webhooks'];
+  pipelines: PipelineDispatchDeps['pipelines'];
   client: Client;
   logger: Logger;
   /** A burst of accepted jobs is started at this rate, so that it does not make running jobs late. */
@@ -53,6 +55,7 @@ export function createDispatcher(deps: Deps): Dispatcher {
   const calls = createCalls(client);
   const callbackDelivery = createCallbackDelivery({ ...deps, calls });
   const webhookDispatch = createWebhookDispatch({ ...deps, calls, prepareTemporal });
+  const pipelineDispatch = createPipelineDispatch({ ...deps, calls, prepareTemporal });
   let isWoken = false;
   let interruptPause = () => {};
   let running: Promise<unknown> = Promise.resolve();
@@ -61,19 +64,21 @@ export function createDispatcher(deps: Deps): Dispatcher {
     start() {
       callbackDelivery.start();
       webhookDispatch.start();
+      pipelineDispatch.start();
       running = Promise.all([run(), sweepNowAndThen()]);
     },
     wake() {
       isWoken = true;
       interruptPause();
       webhookDispatch.wake();
+      pipelineDispatch.wake();
     },
     deliverCallbacks: () => callbackDelivery.wake(),
     async close() {
       stopping.abort();
       calls.close();
       interruptPause();
-      await Promise.all([running, callbackDelivery.close(), webhookDispatch.close()]);
+      await Promise.all([running, callbackDelivery.close(), webhookDispatch.close(), pipelineDispatch.close()]);
     },
   };
 
@@ -139,6 +144,7 @@ export function createDispatcher(deps: Deps): Dispatcher {
         if (signal.aborted) return;
         await sweepLostWorkflows({ ...deps, calls, intervalMs: sweepIntervalMs, mayStart }, signal);
         await webhookDispatch.sweep({ intervalMs: sweepIntervalMs });
+        await pipelineDispatch.sweep({ intervalMs: sweepIntervalMs });
       } catch (error) {
         if (signal.aborted) return;
         logger.warn({ err: error }, 'a sweep for lost workflows failed; it is tried again');

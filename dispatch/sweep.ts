@@ -1,8 +1,8 @@
 import { type Client, WorkflowNotFoundError } from '@temporalio/client';
 import type { Logger } from '../runtime/logger.js';
-import type { EarlierAttempt, JobToSweep, SweepList } from '../store/sweep.js';
+import type { JobToSweep, SweepList } from '../store/sweep.js';
 import type { Calls } from './calls.js';
-import { isLost, resumptionOf } from './resumption.js';
+import { secondLifeOf } from './resumption.js';
 import { startWorkflow } from './start.js';
 
 type Deps = {
@@ -17,9 +17,6 @@ type Deps = {
 
 const BATCH = 200;
 const AT_ONCE = 8;
-
-/** A revived job keeps what is left of its time, and at least so much: it must hear of what it has bought already. */
-const LEAST_DEADLINE_MS = 60_000;
 
 /**
  * Looks for the workflow of every open job, and starts those again that have none: the server's file was lost, or somebody terminated
@@ -59,19 +56,10 @@ async function sweep(deps: Deps, job: JobToSweep): Promise<void> {
   // Read after the workflow was found closed: one that had settled its job has done so by then.
   const earlier = await sweepList.prepareRevival(job.id);
   if (!earlier) return;
-  const plan = { ...job.plan, timing: { ...job.plan.timing, deadlineMs: remainingMs(job, earlier.attempts) } };
-  const resumption = resumptionOf(plan.routes, earlier);
+  const { plan, resumption } = secondLifeOf(job, earlier);
   await calls.soon(() => startWorkflow(client, { ...job, plan }, { mayHaveRun: true, resumption }));
   logger.warn({ jobId: job.id, workflow }, 'an open job had no running workflow; it was started again');
   await sweepList.recordRevival({ jobId: job.id, workflow });
-}
-
-/** What is left of the job's time. While nobody knows what became of an attempt, the clock may have stood still: then all of it. */
-function remainingMs({ plan, started_ago_ms: startedAgoMs }: JobToSweep, attempts: EarlierAttempt[]): number {
-  const { deadlineMs } = plan.timing;
-  const last = attempts.at(-1);
-  if (last && isLost(last.state)) return deadlineMs;
-  return Math.round(Math.min(Math.max(deadlineMs - startedAgoMs, LEAST_DEADLINE_MS), deadlineMs));
 }
 
 /** Every other status, and those that only a later server knows, is of a workflow that goes on. */

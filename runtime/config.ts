@@ -76,6 +76,8 @@ const configSchema = z.object({
   SUBMIT_TIMEOUT_MS: milliseconds(60_000),
   LOOK_TIMEOUT_MS: milliseconds(6_000),
   DOWNLOAD_TIMEOUT_MS: milliseconds(15 * MINUTE_MS),
+  /** One frame or one joined video of a pipeline. */
+  STEP_FILE_TIMEOUT_MS: milliseconds(15 * MINUTE_MS),
   TASK_STALL_MS: milliseconds(20 * MINUTE_MS),
   JOB_DEADLINE_MS: milliseconds(60 * MINUTE_MS),
   RECONCILE_GRACE_MS: milliseconds(10 * MINUTE_MS),

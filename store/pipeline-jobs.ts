@@ -1,3 +1,5 @@
+import type { StepDefinition } from '../contract/pipeline-definition.js';
+import type { UnknownPolicy } from '../contract/plan.js';
 import type { Database } from './database.js';
 import type { NewJob } from './jobs.js';
 import type { StepRef } from './pipeline-progress.js';
@@ -9,6 +11,23 @@ export type NewStepJob = StepRef & {
 };
 
 export type PipelineJobs = ReturnType<typeof createPipelineJobs>;
+
+/** What a step asks for, and for whom. */
+export type StepToMake = {
+  workspaceId: string;
+  apiKeyId: string;
+  unknownPolicy: UnknownPolicy;
+  definition: StepDefinition;
+};
+
+const findStatement = {
+  name: 'find_step_to_make',
+  text: `select pipelines.workspace_id as "workspaceId", pipelines.api_key_id as "apiKeyId", workspaces.unknown_policy as "unknownPolicy",
+      pipeline_steps.definition
+    from pipeline_steps join pipelines on pipelines.id = pipeline_steps.pipeline_id
+    join workspaces on workspaces.id = pipelines.workspace_id
+    where pipeline_steps.pipeline_id = $1 and pipeline_steps.name = $2`,
+};
 
 const lockStatement = {
   name: 'lock_running_pipeline',
@@ -48,6 +67,11 @@ const eventStatement = { name: 'write_pipeline_event', text: 'select pipeline_ev
 
 export function createPipelineJobs(database: Database) {
   return {
+    async find({ pipelineId, step }: StepRef): Promise<StepToMake | undefined> {
+      const [found] = await database.run<StepToMake>(findStatement, [pipelineId, step]);
+      return found;
+    },
+
     /**
      * Stores the job of a step and moves its price from the pipeline's reserve, in one transaction and once: a step that has a job keeps it.
      * Undefined when the pipeline is being stopped, or this run of it has ended.

@@ -1,21 +1,12 @@
 import type { ErrorCode } from '../contract/errors.js';
-import type { Micros } from '../contract/money.js';
 import type { StepKind, StepState } from '../contract/pipeline.js';
+import type { StepEnd } from '../contract/pipeline-plan.js';
 import type { JobState } from '../contract/states.js';
 import type { Database, Runner } from './database.js';
 import { type StepRow, stepColumns, stepTables } from './pipeline-row.js';
 
 export type StepRef = { pipelineId: string; step: string };
 export type RunRef = { pipelineId: string; run: number };
-
-/** How a step ended, in numbers and words that may stand in a history. */
-export type StepEnd = {
-  name: string;
-  state: StepState;
-  provider: string | null;
-  costMicros: Micros;
-  errorCode: string | null;
-};
 
 export type Approval = { state: StepState; remainingMs: number };
 export type PipelineProgress = ReturnType<typeof createPipelineProgress>;

@@ -39,6 +39,13 @@ const claimStatement = {
       extract(epoch from now() - dispatched_at)::double precision * 1000 as started_ago_ms`,
 };
 
+const findStatement = {
+  name: 'find_job_to_sweep',
+  text: `select id, workspace_id, model, operation, provider, plan, (request->>'durationSeconds')::double precision as duration_seconds,
+      extract(epoch from now() - dispatched_at)::double precision * 1000 as started_ago_ms
+    from jobs where id = $1 and state in ('queued', 'running') and dispatched_at is not null`,
+};
+
 const giveBackStatement = {
   name: 'give_back_jobs_to_sweep',
   text: `update jobs set swept_at = null where id = any($1) and state in ('queued', 'running')`,
@@ -74,6 +81,12 @@ export function createSweepList(database: Database) {
     /** Takes up to `limit` open jobs that nobody looked for within the interval. */
     claim: ({ limit, intervalMs }: { limit: number; intervalMs: number }) =>
       run<JobToSweep>(claimStatement, [limit, intervalMs]),
+
+    /** An open job that has been started, whoever started it. */
+    async find(jobId: string): Promise<JobToSweep | undefined> {
+      const [job] = await run<JobToSweep>(findStatement, [jobId]);
+      return job;
+    },
 
     /** For the next sweep, before all others. */
     async giveBack(jobIds: string[]): Promise<void> {

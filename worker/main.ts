@@ -1,15 +1,20 @@
 import { NativeConnection, Runtime } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { createWebhookTargets } from '../activities/webhook-targets.js';
+import { createFetchImage } from '../api/fetch-image.js';
+import { createPublicModels } from '../api/models.js';
+import { serviceTimingOf } from '../api/service-timing.js';
+import { createStepJobs } from '../api/step-jobs.js';
 import { createWebhookBody } from '../api/webhook-body.js';
 import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
 import { openStore } from '../artifacts/open-store.js';
 import { createLinkSigner, inputAddress } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
 import { createPacedWake } from '../dispatch/paced-wake.js';
+import { createStepJobStart } from '../dispatch/step-job.js';
 import { createMediaProcess } from '../media/process.js';
-import { createProviders } from '../providers/registry.js';
-import { readCatalogue } from '../runtime/catalogue.js';
+import { abilitiesOf, createProviders } from '../providers/registry.js';
+import { readCatalogue, withoutKeylessAccounts } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
 import { armCrashPoints } from '../runtime/crash-points.js';
 import { createLogger } from '../runtime/logger.js';
@@ -29,8 +34,12 @@ import { createDispatchQueue } from '../store/dispatch-queue.js';
 import { createJobs } from '../store/jobs.js';
 import { migrate } from '../store/migrate.js';
 import { createOrphans } from '../store/orphans.js';
+import { createPipelineJobs } from '../store/pipeline-jobs.js';
+import { createPipelineProgress } from '../store/pipeline-progress.js';
+import { createPipelineQueue } from '../store/pipeline-queue.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
+import { createStepFiles } from '../store/step-files.js';
 import { createSweepList } from '../store/sweep.js';
 import { createWatchList } from '../store/watch-list.js';
 import { createWebhookDeliveries } from '../store/webhook-deliveries.js';
@@ -89,13 +98,20 @@ const signer = createLinkSigner(config.LINK_SECRET);
 
 const artifacts = announcingArtifacts(createArtifacts(database), announcer);
 const watchList = createWatchList(database);
+const sweepList = createSweepList(database);
+const health = createProviderHealth(database, config);
+const files = createStepFiles(database);
+const { catalogue: withKeys } = withoutKeylessAccounts(
+  catalogue,
+  (variable) => settingOf(process.env, variable) !== undefined,
+);
 
 const activities = createActivities({
   attempts,
   artifacts,
   settlement,
   providers,
-  health: createProviderHealth(database, config),
+  health,
   orphans: createOrphans(database),
   costMicrosPerSecond: createProviderCosts(catalogue),
   store,
@@ -114,6 +130,26 @@ const activities = createActivities({
     }),
     targets: createWebhookTargets({ atOnce: WEBHOOKS_TO_ONE_TARGET }),
   },
+  pipelines: {
+    progress: createPipelineProgress(database),
+    files,
+    makeJob: createStepJobs({
+      jobs: createJobs(database),
+      attempts,
+      artifacts,
+      models: createPublicModels(withKeys, (account, model) => abilitiesOf(account.adapter, model, account.settings)),
+      timing: serviceTimingOf(config),
+      fetchImage: createFetchImage(fetchGuarded),
+      isHealthy: async (route) => !(await health.isOpen(route)),
+      hasPublicAddress: config.HAS_PUBLIC_URL,
+      allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
+      store,
+      retentionDays: config.ARTIFACT_RETENTION_DAYS,
+      files,
+      pipelineJobs: createPipelineJobs(database),
+    }),
+    startOf: createStepJobStart(sweepList),
+  },
   wakeDispatcher: () => dispatcher.wake(),
   logger,
   paceOfLooks: createPaceOfLooks({ attempts, looksPerSecond: config.LOOKS_PER_SECOND }),
@@ -129,10 +165,11 @@ const accounts = Object.keys(catalogue.accounts);
 const workers = await createWorkers({ connection, config, accounts, activities });
 const dispatcher = createDispatcher({
   queue: createDispatchQueue(database),
-  sweepList: createSweepList(database),
+  sweepList,
   settlement,
   callbacks: createCallbacks(database),
   webhooks: { queue: createWebhookQueue(database), timing: webhookTimingOf(config) },
+  pipelines: { queue: createPipelineQueue(database), mediaTimeoutMs: config.STEP_FILE_TIMEOUT_MS },
   client,
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,

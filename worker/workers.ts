@@ -35,7 +35,7 @@ export async function createWorkers({ connection, config, accounts, activities }
       ...common,
       taskQueue: workflowQueue,
       workflowBundle: findWorkflowBundle(),
-      activities: activities.job,
+      activities: { ...activities.job, ...activities.pipeline },
       // A killed worker's cached workflows go to another worker after this time; the default of 10 s would stall them.
       stickyQueueScheduleToStartTimeout: '1 second',
       maxCachedWorkflows: config.WORKER_CACHED_WORKFLOWS,
@@ -52,7 +52,7 @@ export async function createWorkers({ connection, config, accounts, activities }
     Worker.create({
       ...common,
       taskQueue: mediaQueue,
-      activities: activities.media,
+      activities: { ...activities.media, ...activities.pipelineMedia },
       maxConcurrentActivityTaskExecutions: DOWNLOADS_AT_ONCE,
     }),
     Worker.create({

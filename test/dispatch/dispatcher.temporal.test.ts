@@ -9,6 +9,7 @@ import { createJobs } from '../../store/jobs.js';
 import { createSettlement } from '../../store/settlement.js';
 import { createSweepList } from '../../store/sweep.js';
 import { aNewJob } from '../support/jobs.js';
+import { pipelinesIn } from '../support/pipelines.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { createTestNamespace } from '../support/temporal.js';
 import { until } from '../support/until.js';
@@ -33,6 +34,7 @@ describe('the dispatcher', () => {
   const aDispatcher = ({ client = temporal.client, startsPerSecond = 1_000 } = {}) =>
     createDispatcher({
       webhooks: webhooksIn(database),
+      pipelines: pipelinesIn(database),
       queue: createDispatchQueue(database),
       callbacks: createCallbacks(database),
       settlement: createSettlement(database),

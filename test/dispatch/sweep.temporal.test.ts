@@ -9,6 +9,7 @@ import { createJobs } from '../../store/jobs.js';
 import { createSettlement } from '../../store/settlement.js';
 import { createSweepList } from '../../store/sweep.js';
 import { aNewJob } from '../support/jobs.js';
+import { pipelinesIn } from '../support/pipelines.js';
 import { aPlan } from '../support/plans.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { createTestNamespace } from '../support/temporal.js';
@@ -37,6 +38,7 @@ describe('the sweep for lost workflows', () => {
   const aDispatcher = (client = temporal.client) =>
     createDispatcher({
       webhooks: webhooksIn(database),
+      pipelines: pipelinesIn(database),
       queue: createDispatchQueue(database),
       callbacks: createCallbacks(database),
       sweepList: createSweepList(database),

@@ -18,6 +18,7 @@ import { createJobs } from '../../store/jobs.js';
 import { createSettlement } from '../../store/settlement.js';
 import { createSweepList } from '../../store/sweep.js';
 import { aNewJob } from '../support/jobs.js';
+import { pipelinesIn } from '../support/pipelines.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { until } from '../support/until.js';
 import { webhooksIn } from '../support/webhooks.js';
@@ -53,6 +54,7 @@ describe('two dispatchers, while Temporal', () => {
   const aDispatcher = () =>
     createDispatcher({
       webhooks: webhooksIn(database),
+      pipelines: pipelinesIn(database),
       queue: createDispatchQueue(database),
       callbacks: createCallbacks(database),
       sweepList: createSweepList(database),

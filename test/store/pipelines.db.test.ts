@@ -214,7 +214,7 @@ describe('a pipeline in the store', () => {
     const idempotency = { key: 'film', requestSha256: Buffer.alloc(32, 7) };
     const [one, two] = await Promise.all([0, 1].map(() => pipelines.accept(aNewPipeline(owner, { idempotency }))));
     expect(one?.pipeline.id).toBe(two?.pipeline.id);
-    expect([one?.isReplay, two?.isReplay].toSorted()).toEqual([false, true]);
+    expect([one?.isReplay, two?.isReplay].filter(Boolean)).toHaveLength(1);
     expect(await balance()).toMatchObject({ reservedMicros: 1_600_000 });
     const other = { key: 'film', requestSha256: Buffer.alloc(32, 8) };
     const jobs = createJobs(database);

@@ -1,13 +1,17 @@
 import { MockActivityEnvironment } from '@temporalio/testing';
 import type { ActivityDeps } from '../../activities/deps.js';
 import { createWebhookTargets } from '../../activities/webhook-targets.js';
+import { createStepJobStart } from '../../dispatch/step-job.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createArtifacts } from '../../store/artifacts.js';
 import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
 import { createOrphans } from '../../store/orphans.js';
+import { createPipelineProgress } from '../../store/pipeline-progress.js';
 import { createProviderHealth } from '../../store/provider-health.js';
 import { createSettlement } from '../../store/settlement.js';
+import { createStepFiles } from '../../store/step-files.js';
+import { createSweepList } from '../../store/sweep.js';
 import { createWebhookDeliveries } from '../../store/webhook-deliveries.js';
 import { breakerSettings } from './breakers.js';
 
@@ -47,6 +51,12 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       extractFrame: unused('media'),
       joinVideos: unused('media'),
       close: async () => {},
+    },
+    pipelines: {
+      progress: createPipelineProgress(database),
+      files: createStepFiles(database),
+      makeJob: unused('a job'),
+      startOf: createStepJobStart(createSweepList(database)),
     },
     webhooks: {
       deliveries: createWebhookDeliveries(database),

@@ -1,5 +1,7 @@
 import type { StepKind } from '../../contract/pipeline.js';
 import { newId } from '../../runtime/ids.js';
+import type { Database } from '../../store/database.js';
+import { createPipelineQueue } from '../../store/pipeline-queue.js';
 import type { NewPipeline, NewStep } from '../../store/pipelines.js';
 
 /** A step whose job costs 0.80 USD at most; one of another kind costs nothing. */
@@ -25,4 +27,9 @@ export function aNewPipeline(
     ...owner,
     ...changes,
   };
+}
+
+/** What a dispatcher needs to start the pipelines in a database. */
+export function pipelinesIn(database: Database) {
+  return { queue: createPipelineQueue(database), mediaTimeoutMs: 60_000 };
 }

@@ -23,6 +23,7 @@ import { aFastStartVideo } from '../artifacts/builders.js';
 import { activityDeps } from './activities.js';
 import { breakerSettings } from './breakers.js';
 import { aNewJob } from './jobs.js';
+import { pipelinesIn } from './pipelines.js';
 import { scriptedProvider } from './scripted-provider.js';
 import { aWorkspace, openTestDatabase } from './store.js';
 import { createTestNamespace } from './temporal.js';
@@ -82,6 +83,7 @@ export async function startReviveWorld(accounts: string[]) {
   let running: Promise<unknown> = Promise.resolve();
   const dispatcher = createDispatcher({
     webhooks: webhooksIn(database),
+    pipelines: pipelinesIn(database),
     queue: createDispatchQueue(database),
     callbacks: createCallbacks(database),
     sweepList: createSweepList(database),

@@ -16,7 +16,6 @@ import { createWebhookLog } from '../../store/webhook-log.js';
 import { createWebhookQueue } from '../../store/webhook-queue.js';
 import { type Script, startScriptedServer } from '../providers/scripted-server.js';
 import { activityDeps } from './activities.js';
-import { pipelinesIn } from './pipelines.js';
 import { aWorkspace, openTestDatabase } from './store.js';
 import { createTestNamespace } from './temporal.js';
 import { until } from './until.js';
@@ -45,7 +44,6 @@ export async function startWebhookWorld({ timing, atOnce = 100 }: Options = {}) 
   const aDispatcher = () => {
     const dispatcher = createWebhookDispatch({
       webhooks: { queue: createWebhookQueue(database), timing: { ...quickTiming, ...timing } },
-      pipelines: pipelinesIn(database),
       client: temporal.client,
       calls,
       logger,

@@ -1,0 +1,98 @@
+import type { ArtifactStore } from '../artifacts/store.js';
+import { ServiceError } from '../contract/errors.js';
+import type { StepDefinition } from '../contract/pipeline-definition.js';
+import { newId } from '../runtime/ids.js';
+import type { ArtifactRow } from '../store/artifacts.js';
+import type { PipelineJobs } from '../store/pipeline-jobs.js';
+import type { StepFiles } from '../store/step-files.js';
+import { normalForm } from './accept.js';
+import { removeInputs, storeInputs } from './inputs.js';
+import type { JobRequest, RequestField } from './job-request.js';
+import { type PrepareDeps, prepareJob } from './prepare.js';
+
+export type StepJobDeps = PrepareDeps & {
+  store: ArtifactStore;
+  retentionDays: number;
+  files: StepFiles;
+  pipelineJobs: PipelineJobs;
+};
+
+type StepOfRun = { pipelineId: string; run: number; step: string };
+
+/**
+ * Makes the job of a pipeline's step when its sources are there: prepared as any job, and accepted out of the pipeline's reserve. A step
+ * that has a job keeps it. For the worker, which is handed it as a function.
+ */
+export function createStepJobs(deps: StepJobDeps) {
+  const { store, retentionDays, pipelineJobs } = deps;
+
+  return async ({ pipelineId, run, step }: StepOfRun): Promise<{ jobId: string } | undefined> => {
+    const asked = await pipelineJobs.find({ pipelineId, step });
+    if (!asked?.definition.request) throw new Error(`${pipelineId}: ${step} is not a job`);
+    const { workspaceId, apiKeyId, unknownPolicy, definition } = asked;
+    const request = await requestOf(deps, { pipelineId, definition });
+    const caller = { workspaceId, unknownPolicy };
+    const prepared = await prepareJob(deps, request, { caller, wordFor: wordsOf(step, definition) });
+    const inputs = await storeInputs(store, prepared.inputs, { retentionDays });
+    const { plan, priceMicrosPerSecond, holdMicros } = prepared;
+    const { callbackUrl } = request;
+    const owner = { workspaceId, apiKeyId, dialect: 'native', callbackUrl };
+    const job = {
+      id: newId('job'),
+      ...owner,
+      request: normalForm(prepared),
+      plan,
+      priceMicrosPerSecond,
+      holdMicros,
+      inputs,
+    };
+    const accepted = await pipelineJobs.accept({ pipelineId, run, step, job });
+    if (!accepted?.isNew) await removeInputs(store, inputs);
+    return accepted && { jobId: accepted.jobId };
+  };
+}
+
+type Step = { pipelineId: string; definition: StepDefinition };
+
+/** What the step asks for, with what its source has come to. */
+async function requestOf(deps: StepJobDeps, { pipelineId, definition }: Step): Promise<JobRequest> {
+  const { request, source } = definition;
+  if (!request) throw new Error('not a job');
+  const { firstFrame, lastFrame, references, ...words } = request;
+  const bytesOf = async ({ artifactId }: { artifactId: string }) =>
+    readFile(deps.store, await deps.files.input({ pipelineId, artifactId }), 'An image of the step');
+  const found = source === undefined ? undefined : await deps.files.find({ pipelineId, source });
+  const isFollowUp = request.operation === 'extend' || request.operation === 'remix';
+  if (found && isFollowUp && found.jobId === null) throw gone(`The source ${source}`);
+  const first = firstFrame
+    ? await bytesOf(firstFrame)
+    : found && !isFollowUp && (await readFile(deps.store, found.file, `The source ${source}`));
+  return {
+    ...words,
+    ...(found && isFollowUp && { sourceVideo: found.jobId ?? '' }),
+    ...(first && { firstFrame: first }),
+    ...(lastFrame && { lastFrame: await bytesOf(lastFrame) }),
+    ...(references && { references: await Promise.all(references.map(bytesOf)) }),
+  };
+}
+
+async function readFile(store: ArtifactStore, file: ArtifactRow | undefined, what: string): Promise<Uint8Array> {
+  const bytes = file?.is_kept ? await store.read(file.location) : undefined;
+  if (!bytes) throw gone(what);
+  const pieces: Uint8Array[] = [];
+  for await (const piece of bytes) pieces.push(piece);
+  return Buffer.concat(pieces);
+}
+
+function gone(what: string): ServiceError {
+  return new ServiceError('content_gone', { detail: `${what} is no longer kept.` });
+}
+
+/** Nobody waits for an answer any more: the words are for whoever reads why the step failed. */
+function wordsOf(step: string, { source }: StepDefinition): (field: RequestField) => string {
+  return (field) => {
+    const isSource = field === 'sourceVideo' || (field === 'firstFrame' && source !== undefined);
+    const word = isSource ? 'source' : field.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    return `${step}.${word}`;
+  };
+}
