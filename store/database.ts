@@ -1,7 +1,9 @@
-import { Kysely, PostgresDialect } from 'kysely';
+import { Kysely } from 'kysely';
 import pg from 'pg';
 import { ServiceError } from '../contract/errors.js';
 import type { Logger } from '../runtime/logger.js';
+import { isDatabaseAway, throwTranslated } from './away.js';
+import { createDialect } from './dialect.js';
 import type { Tables } from './tables.js';
 
 /** A hot statement, prepared once per connection under its name. */
@@ -51,7 +53,7 @@ export function createDatabase(
   pool.on('error', (error) => logger?.warn({ err: error }, 'an idle database connection was lost'));
   // The same for one that dies while it is lent and nothing is being asked; what is asked of it next fails.
   pool.on('connect', (client) => client.on('error', () => {}));
-  const queries = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) });
+  const queries = new Kysely<Tables>({ dialect: createDialect(pool) });
 
   return {
     queries,
@@ -91,27 +93,6 @@ function runnerOn(target: pg.Pool | pg.PoolClient): Runner {
       .catch(throwTranslated);
     return result.rows;
   };
-}
-
-/** SQLSTATE classes and socket errors that mean "the database is away", as against "the statement is wrong". */
-const awayCodes = /^(08|53|57P)|^(ECONNREFUSED|ECONNRESET|ENOTFOUND|EPIPE|ETIMEDOUT)$/;
-
-/** True for an error that says nothing about the statement: the database could not be reached or is going down. */
-function isDatabaseAway(error: unknown): boolean {
-  if (!(error instanceof Error)) return false;
-  if ('code' in error && typeof error.code === 'string') return awayCodes.test(error.code);
-  return /Connection terminated|connection error and is not queryable|timeout exceeded when trying to connect|Query read timeout/.test(
-    error.message,
-  );
-}
-
-function throwTranslated(error: unknown): never {
-  if (!isDatabaseAway(error)) throw error;
-  throw new ServiceError('service_unavailable', {
-    detail: 'The database does not answer.',
-    retryAfterSeconds: 1,
-    cause: error,
-  });
 }
 
 /** True when a statement was refused by the named constraint. */

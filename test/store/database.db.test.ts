@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { sql } from 'kysely';
 import { createDatabase, type Database } from '../../store/database.js';
 import { startCable } from '../support/cable.js';
 import { cloneDatabase } from '../support/database.js';
@@ -68,5 +69,17 @@ describe('a database that ends a connection in the middle of a transaction', () 
     });
     await expect(inTransaction).rejects.toMatchObject({ code: 'service_unavailable' });
     expect(await database.run(statement, [])).toEqual([{ one: 1 }]);
+  });
+
+  it('counts as away for queries that are built at run time, too', async () => {
+    const query = database.queries.transaction().execute(async (transaction) => {
+      const { pid } = await sql<{ pid: number }>`select pg_backend_pid() as pid`
+        .execute(transaction)
+        .then(({ rows: [row] }) => row ?? { pid: 0 });
+      expect(await database.run(end, [pid])).toEqual([{ ended: true }]);
+      return transaction.selectFrom('workspaces').select('id').execute();
+    });
+    await expect(query).rejects.toMatchObject({ code: 'service_unavailable' });
+    expect(await database.queries.selectFrom('workspaces').select('id').execute()).toEqual([]);
   });
 });
