@@ -37,12 +37,22 @@ export async function checkAsDescribed({ method, path }: Asked, response: Respon
   }
   if (!/json$/.test(contentType)) return;
 
-  const $ref = `api#${pointer}/content/${escaped(contentType)}/schema`;
-  const validate = ajv.getSchema($ref) ?? ajv.compile({ $ref });
   const body: unknown = await response.clone().json();
-  if (validate(body)) return;
-  const faults = ajv.errorsText(validate.errors, { dataVar: 'body' });
-  throw new Error(`${asked}: the answer ${response.status} is not as described: ${faults}\n${JSON.stringify(body)}`);
+  const faults = faultsOf(body, `${pointer}/content/${escaped(contentType)}/schema`);
+  if (faults) throw new Error(`${asked}: the answer ${response.status} is not as described: ${faults}`);
+}
+
+/** The same of what an endpoint is sent. */
+export function checkEventAsDescribed(type: string, body: unknown): void {
+  const faults = faultsOf(body, `/webhooks/${escaped(type)}/post/requestBody/content/application~1json/schema`);
+  if (faults) throw new Error(`${type} is not as described: ${faults}`);
+}
+
+function faultsOf(body: unknown, pointer: string): string | undefined {
+  const $ref = `api#${pointer}`;
+  const validate = ajv.getSchema($ref) ?? ajv.compile({ $ref });
+  if (validate(body)) return undefined;
+  return `${ajv.errorsText(validate.errors, { dataVar: 'body' })}\n${JSON.stringify(body)}`;
 }
 
 /** The described address that the path is one of; one without a placeholder wins. */
