@@ -12,6 +12,7 @@ import { addProviderVerbs } from './provider.js';
 import { readDate } from './read-date.js';
 import { addReleaseVerbs } from './release.js';
 import { table } from './table.js';
+import { addWebhookSecretVerbs } from './webhook-secret.js';
 
 export type AdminDeps = {
   /** Called by the verb that runs, so that asking for help needs no database. */
@@ -78,6 +79,8 @@ export function createAdmin({ openDatabase, write, ...workers }: AdminDeps): Com
       const now = await workspaces.set(id, settings);
       show(now, () => `unknown policy: ${now?.unknown_policy}\ncancel charge:  ${now?.cancel_charge}`);
     });
+
+  addWebhookSecretVerbs(workspace, { openDatabase, show });
 
   const key = program.command('key').description('what callers prove themselves with');
   key

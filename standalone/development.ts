@@ -26,7 +26,7 @@ export async function developmentKey(databaseUrl: string, home: string): Promise
     const { secret } = await workspaces.createKey({
       workspaceId: workspace.id,
       name: NAME,
-      scopes: ['jobs:read', 'jobs:write', 'operator'],
+      scopes: ['jobs:read', 'jobs:write', 'webhooks:write', 'operator'],
     });
     writePrivate(file, secret);
     return secret;

@@ -39,6 +39,20 @@ describe('the admin command', () => {
     expect(JSON.parse(await run('workspace', 'list', '--json'))).toMatchObject([{ name: 'studio' }]);
   });
 
+  it('shows the secret of webhooks to single jobs, and makes another beside which the first works on for a while', async () => {
+    await run('workspace', 'create', 'hooks');
+    const secret = await run('workspace', 'webhook-secret', 'hooks');
+    expect(secret).toMatch(/^whsec_[A-Za-z0-9+/]{43}=$/);
+    expect(await run('workspace', 'webhook-secret', 'hooks')).toBe(secret);
+
+    const rotated = JSON.parse(await run('workspace', 'rotate-webhook-secret', 'hooks', '--overlap', '60', '--json'));
+    expect(rotated.secret).not.toBe(secret);
+    expect(Date.parse(rotated.previousUntil) - Date.now()).toBeLessThan(61_000);
+    expect(await run('workspace', 'webhook-secret', 'hooks')).toContain(`${rotated.secret}\nThe one before it signs`);
+    expect(await run('workspace', 'rotate-webhook-secret', 'hooks', '--overlap', '0')).toMatch(/^whsec_\S+$/);
+    await expect(run('workspace', 'webhook-secret', 'nobody')).rejects.toThrow('There is no workspace nobody.');
+  });
+
   it('makes a key that works until it is revoked, and shows its secret once', async () => {
     await run('workspace', 'create', 'keys');
     const made = JSON.parse(await run('key', 'create', 'keys', '--scope', 'operator', '--name', 'mine', '--json'));
