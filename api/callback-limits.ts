@@ -13,9 +13,12 @@ type Origin = { account: string; address: string };
  * Who floods the addresses for callbacks is turned away before anything is asked of the database. What is taken counts against its account
  * only, so that a busy provider is no flood; what is refused counts against its sender first, so that no single one uses an account up.
  */
-export function createCallbackLimits() {
-  const refusedOfAddress = new RateLimiterMemory({ points: REFUSED_PER_ADDRESS, duration: WINDOW_SECONDS });
-  const ofAccount = new RateLimiterMemory({ points: CALLBACKS_PER_ACCOUNT, duration: WINDOW_SECONDS });
+export function createCallbackLimits({
+  refusedPerAddress = REFUSED_PER_ADDRESS,
+  perAccount = CALLBACKS_PER_ACCOUNT,
+} = {}) {
+  const refusedOfAddress = new RateLimiterMemory({ points: refusedPerAddress, duration: WINDOW_SECONDS });
+  const ofAccount = new RateLimiterMemory({ points: perAccount, duration: WINDOW_SECONDS });
 
   return {
     retryAfterSeconds: WINDOW_SECONDS,

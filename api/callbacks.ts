@@ -14,6 +14,7 @@ export type CallbackDeps = {
   received: Pick<Callbacks, 'knowsToken' | 'receiveByToken' | 'receiveByTask'>;
   /** Somebody is to be woken. */
   wakeDispatcher: () => void;
+  limits?: ReturnType<typeof createCallbackLimits>;
   logger: Logger;
 };
 
@@ -27,8 +28,13 @@ const tokenShape = /^[\w-]{22,86}$/;
  * Where providers say that a task has ended. For them and not for callers: no key, no dialect, and answers without a word. Nobody is believed
  * here; a callback is kept, and whoever waits for the task is woken to ask the provider.
  */
-export function createCallbackRoutes({ readers, received, wakeDispatcher, logger }: CallbackDeps): Router {
-  const limits = createCallbackLimits();
+export function createCallbackRoutes({
+  readers,
+  received,
+  wakeDispatcher,
+  limits = createCallbackLimits(),
+  logger,
+}: CallbackDeps): Router {
   const refusals = createRefusalLog(logger);
   const router = Router();
 
@@ -137,5 +143,7 @@ function sha256(content: string | Uint8Array): Buffer {
 function statusOf(error: unknown): number {
   if (error instanceof ServiceError) return error.status;
   const status = error instanceof Error && 'status' in error ? error.status : undefined;
+  // An address that cannot be read is nobody's, like any other that is not ours.
+  if (status === 400) return 404;
   return typeof status === 'number' && status < 500 ? status : 500;
 }

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
@@ -19,11 +19,12 @@ type Received = { path: string; body: string; headers: Record<string, string> };
 async function startReceiver() {
   const received: Received[] = [];
   const statuses: number[] = [];
-  const server = createServer(async (request, response) => {
+  const receive = async (request: IncomingMessage, response: ServerResponse) => {
     const { url: path = '', headers } = request;
     received.push({ path, body: await text(request), headers: headers as Record<string, string> });
     response.writeHead(statuses.shift() ?? 200).end();
-  }).listen(0, '127.0.0.1');
+  };
+  const server = createServer((request, response) => void receive(request, response)).listen(0, '127.0.0.1');
   await once(server, 'listening');
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}`, received, statuses, close: () => void server.close() };

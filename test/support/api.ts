@@ -37,6 +37,7 @@ import { watchAnswers } from './watch-answers.js';
 
 type Options = {
   app?: Partial<AppDeps>;
+  callbacks?: Partial<AppDeps['callbacks']>;
   jobs?: Partial<JobApiDeps>;
   poolSize?: number;
   /** Ports of this machine that images may be fetched from and webhooks may name. */
@@ -78,6 +79,7 @@ export type Api = Awaited<ReturnType<typeof startApi>>;
 /** The real application on a database and a folder of its own. No dispatcher runs: a job stays queued until a test moves it. */
 export async function startApi({
   app = {},
+  callbacks = {},
   jobs: jobDeps = {},
   poolSize = 10,
   allowLoopbackPorts = [],
@@ -140,7 +142,7 @@ export async function startApi({
     }),
     findCaller: (secret) => workspaces.authenticate(secret),
     maxBodyBytes: 1024 * 1024,
-    callbacks: { readers: new Map(), received: createCallbacks(database), wakeDispatcher: () => {} },
+    callbacks: { readers: new Map(), received: createCallbacks(database), wakeDispatcher: () => {}, ...callbacks },
     logger,
     pingDatabase: () => database.ping(),
     pingTemporal: async () => {},
