@@ -7,6 +7,7 @@ import type { ProviderTask, ResultFile } from '../contract/provider.js';
 import { isVerdictOnFile, MediaError } from '../media/media-error.js';
 import { crashPoint } from '../runtime/crash-points.js';
 import type { AttemptResult } from '../store/attempts.js';
+import { type Joined, joinToSource } from './bridge.js';
 import type { ActivityDeps } from './deps.js';
 import { tryAgain } from './failure.js';
 import { withHeartbeat } from './heartbeat.js';
@@ -33,7 +34,7 @@ export function downloadResult(deps: ActivityDeps, input: DownloadInput): Promis
     let isRetryWorthwhile = false;
     for (const variant of files.keys()) {
       if (kept.has(variant)) continue;
-      const problem = await storeVariant(deps, input, { files, variant, size: asked.size });
+      const problem = await storeVariant(deps, input, { ...asked, files, variant });
       if (!problem) kept.add(variant);
       else {
         deps.logger.warn({ jobId, attempt, variant, ...problem }, 'a result could not be stored');
@@ -47,12 +48,12 @@ export function downloadResult(deps: ActivityDeps, input: DownloadInput): Promis
 }
 
 type Problem = { detail: string; mayPass: boolean };
-type Variant = { files: ResultFile[]; variant: number; size: AttemptResult['size'] };
+type Variant = Pick<AttemptResult, 'size' | 'operation' | 'isBridged'> & { files: ResultFile[]; variant: number };
 
 async function storeVariant(
   deps: ActivityDeps,
   input: DownloadInput,
-  { files, variant, size }: Variant,
+  { files, variant, size, operation, isBridged }: Variant,
 ): Promise<Problem | undefined> {
   const file = files[variant];
   if (!file) return { detail: 'the provider no longer lists this file', mayPass: false };
@@ -64,32 +65,43 @@ async function storeVariant(
   if (download.outcome !== 'stored') return { detail: download.detail, mayPass: download.outcome !== 'expired' };
 
   const { stored } = download;
-  const { jobId } = input;
-  const checked = await check(deps, { key: stored.key, size });
+  const { jobId, attempt } = input;
+  const checked = await judged(async () => {
+    const facts = await check(deps, { key: stored.key, size });
+    if (!isBridged || operation !== 'extend') return { stored, facts };
+    return joinToSource(deps, { jobId, attempt, variant, key: stored.key });
+  });
   if ('detail' in checked) {
     await deps.store.remove(stored.key);
     return checked;
   }
   const { retentionDays } = deps.limits;
   await crashPoint('S9', { jobId });
-  await deps.artifacts.addVideo({ jobId, variant, stored, contentType: VIDEO_TYPE, facts: checked, retentionDays });
+  await deps.artifacts.addVideo({ jobId, variant, ...checked, contentType: VIDEO_TYPE, retentionDays, isBridged });
+  // Of what was joined only the whole is kept.
+  if (checked.stored.key !== stored.key) await deps.store.remove(stored.key);
   return undefined;
 }
 
 type Stored = { key: string; size: AttemptResult['size'] };
 
 /**
- * Whether the file is a video of the size asked for. A provider that promises only an orientation, or promises wrongly, must not
- * change that. Trouble of our own is thrown, to be tried again.
+ * What the file says of itself. A provider that promises only an orientation, or promises wrongly, must not change the size.
+ * @throws `MediaError`
  */
-async function check({ media, store }: ActivityDeps, { key, size }: Stored): Promise<VideoFacts | Problem> {
+async function check({ media, store }: ActivityDeps, { key, size }: Stored): Promise<VideoFacts> {
+  const facts = await store.withLocalFile(key, (path) => media.probeVideo(path));
+  if (!size || (size.width === facts.width && size.height === facts.height)) return facts;
+  throw new MediaError(
+    'not_a_video',
+    `it is ${facts.width}x${facts.height}, asked for was ${size.width}x${size.height}`,
+  );
+}
+
+/** What media work makes of a file, or what is wrong with the file. Trouble of our own is thrown, to be tried again. */
+async function judged(work: () => Promise<Joined>): Promise<Joined | Problem> {
   try {
-    const facts = await store.withLocalFile(key, (path) => media.probeVideo(path));
-    if (!size || (size.width === facts.width && size.height === facts.height)) return facts;
-    return {
-      detail: `the file is ${facts.width}x${facts.height}, asked for was ${size.width}x${size.height}`,
-      mayPass: false,
-    };
+    return await work();
   } catch (error) {
     if (!(error instanceof MediaError) || error.reason === 'failed' || error.reason === 'closed') throw error;
     // A file that ends whoever reads it gets a few tries, as it may have been the machine.

@@ -3,7 +3,9 @@ import type { Generation, GenerationRequest, MediaInput, SourceVideo } from '../
 import type { AttemptRef, Route } from '../contract/plan.js';
 import type { Submission, VideoProvider } from '../contract/provider.js';
 import { crashPoint } from '../runtime/crash-points.js';
+import type { ArtifactRow } from '../store/artifacts.js';
 import type { AttemptRow, Intent } from '../store/attempts.js';
+import { keepStill } from './bridge.js';
 import type { ActivityDeps } from './deps.js';
 import { withHeartbeat } from './heartbeat.js';
 import { newCallback } from './new-callback.js';
@@ -40,6 +42,7 @@ export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promis
   return withHeartbeat(async () => {
     const { jobId, attempt, route } = input;
     await crashPoint('S3', { jobId });
+    if (route.isBridged) await keepStill(deps, { jobId });
     const admission = await admitTry(deps, input);
     if (admission === 'skip') return { kind: 'skipped' };
     // Written before the call: a crash in between must leave a trace of a possible charge. Only the run that inserts the row may send.
@@ -125,15 +128,13 @@ type GenerationParts = { jobId: string; request: GenerationRequest; route: Route
 /** The request in the words of one route, with the bytes of its inputs and the addresses at which they can be fetched. */
 async function generationFor(deps: ActivityDeps, { jobId, request, route }: GenerationParts): Promise<Generation> {
   const { model: _, inputs, waitSeconds: _w, pollIntervalSeconds: _p, deadlineSeconds: _d, ...asked } = request;
+  if (route.isBridged) return animation(deps, { jobId, asked, route });
   const needsInputs = inputs.firstFrame || inputs.lastFrame || inputs.references.length > 0;
   const rows = needsInputs ? await deps.artifacts.inputsOf(jobId) : [];
   const read = async ({ artifactId }: { artifactId: string }): Promise<MediaInput> => {
     const row = rows.find(({ id }) => id === artifactId);
     if (!row) throw new Error(`input ${artifactId} of ${jobId} has no row`);
-    const bytes = await deps.store.read(row.location);
-    if (!bytes) throw new Error(`input ${artifactId} of ${jobId} has no file`);
-    const url = deps.inputAddress?.(artifactId);
-    return { contentType: row.content_type, bytes: await buffer(bytes), ...(url && { url }) };
+    return readInput(deps, row);
   };
   return {
     ...asked,
@@ -142,12 +143,31 @@ async function generationFor(deps: ActivityDeps, { jobId, request, route }: Gene
       ...(inputs.firstFrame && { firstFrame: await read(inputs.firstFrame) }),
       ...(inputs.lastFrame && { lastFrame: await read(inputs.lastFrame) }),
       references: await Promise.all(inputs.references.map(read)),
-      ...(inputs.sourceVideo && { sourceVideo: withoutJobId(inputs.sourceVideo) }),
+      ...(inputs.sourceVideo && { sourceVideo: withoutOurIds(inputs.sourceVideo) }),
     },
   };
 }
 
-/** Our own id of the source is nothing to the provider. */
-function withoutJobId({ task, durationSeconds }: SourceVideo): Generation['inputs']['sourceVideo'] {
+type AnimationParts = { jobId: string; asked: Omit<Generation, 'upstreamModel' | 'inputs'>; route: Route };
+
+/** A follow-up in the words of a route that cannot go on from its source: a still of the source is animated. */
+async function animation(deps: ActivityDeps, { jobId, asked, route }: AnimationParts): Promise<Generation> {
+  const still = await deps.artifacts.stillOf(jobId);
+  if (!still) throw new Error(`the source of ${jobId} is gone, and there is no still of it`);
+  const firstFrame = await readInput(deps, still);
+  const { upstreamModel } = route;
+  return { ...asked, operation: 'image_to_video', upstreamModel, inputs: { firstFrame, references: [] } };
+}
+
+async function readInput({ store, inputAddress }: ActivityDeps, row: ArtifactRow): Promise<MediaInput> {
+  const bytes = await store.read(row.location);
+  if (!bytes) throw new Error(`the file of ${row.id} is gone`);
+  const url = inputAddress?.(row.id);
+  return { contentType: row.content_type, bytes: await buffer(bytes), ...(url && { url }) };
+}
+
+/** Our own ids of the source are nothing to the provider. */
+function withoutOurIds({ task, durationSeconds }: SourceVideo): Generation['inputs']['sourceVideo'] {
+  if (!task) throw new Error('no provider made the source');
   return { task, durationSeconds };
 }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { ArtifactStore } from '../artifacts/store.js';
 import { ServiceError } from '../contract/errors.js';
-import type { GenerationRequest } from '../contract/generation.js';
+import type { GenerationRequest, SourceVideo } from '../contract/generation.js';
 import { crashPoint } from '../runtime/crash-points.js';
 import { newId } from '../runtime/ids.js';
 import type { Acceptance, NewJob } from '../store/jobs.js';
@@ -9,6 +9,7 @@ import type { Caller } from '../store/workspaces.js';
 import { type ReadInput, removeInputs, storeInputs } from './inputs.js';
 import type { JobRequest } from './job-request.js';
 import { type Asking, type PrepareDeps, type PreparedJob, prepareJob } from './prepare.js';
+import type { FoundSource } from './source-video.js';
 
 export type AcceptDeps = PrepareDeps & {
   store: ArtifactStore;
@@ -74,7 +75,7 @@ export function normalForm({ request, shape, inputs: read, sourceVideo: source }
     ...(lastFrame && { lastFrame: byId(lastFrame) }),
     references: references.map(byId),
     ...(source && {
-      sourceVideo: { jobId: source.jobId, task: source.task, durationSeconds: source.durationSeconds },
+      sourceVideo: withoutSize(source),
     }),
   };
   const { model, operation, prompt, negativePrompt, durationSeconds, variants, seed } = request;
@@ -82,6 +83,10 @@ export function normalForm({ request, shape, inputs: read, sourceVideo: source }
   const options = { negativePrompt, seed, generateAudio, enhancePrompt, personGeneration };
   const times = { waitSeconds, pollIntervalSeconds, deadlineSeconds };
   return { model, operation, prompt, durationSeconds, ...shape, variants, ...options, ...times, inputs };
+}
+
+function withoutSize({ size: _, ...source }: FoundSource): SourceVideo {
+  return source;
 }
 
 /** The hash is of the request as asked: a default that changes meanwhile does not make a repeated request another one. */

@@ -113,7 +113,7 @@ export function isSame(left: Size, right: Size): boolean {
 
 /** A task can be gone on from only where it was made. */
 function isMakerOf({ account, upstreamModel }: PublicRoute, { task }: FoundSource): boolean {
-  return task.account === account && task.upstreamModel === upstreamModel;
+  return task?.account === account && task.upstreamModel === upstreamModel;
 }
 
 function lengthFits(duration: Duration, seconds: number): boolean {

@@ -2,7 +2,7 @@ import type { LinkSigner } from '../artifacts/signed-links.js';
 import { type ErrorCode, errorCatalogue } from '../contract/errors.js';
 import type { GenerationRequest } from '../contract/generation.js';
 import type { Micros } from '../contract/money.js';
-import { isTerminal, type JobPhase, type JobState, type ProviderCancel } from '../contract/states.js';
+import { type Extension, isTerminal, type JobPhase, type JobState, type ProviderCancel } from '../contract/states.js';
 import type { ArtifactRow } from '../store/artifacts.js';
 import type { JobRow } from '../store/job-row.js';
 
@@ -35,6 +35,8 @@ export type Job = {
   attempts: number;
   isCancelRequested: boolean;
   providerCancel: ProviderCancel | null;
+  /** Of a follow-up that has its file. */
+  extension: Extension | null;
   error: { code: ErrorCode; message: string } | null;
   /** One per variant when the job has succeeded. */
   videos: Video[];
@@ -65,6 +67,7 @@ export function viewOfJob(row: JobRow, videos: readonly ArtifactRow[], settings:
     attempts: row.attempts,
     isCancelRequested: row.cancel_requested_at !== null,
     providerCancel: row.provider_cancel,
+    extension: row.extension,
     error: row.error_code === null ? null : describeError(row.error_code),
     videos: videos.map((video) => viewOfVideo(video, settings)),
     createdAt: row.created_at,

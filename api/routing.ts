@@ -1,9 +1,10 @@
 import { fieldError, ServiceError } from '../contract/errors.js';
 import { aspectRatioOf, type GenerationRequest } from '../contract/generation.js';
 import { holdFor, type Micros } from '../contract/money.js';
-import type { JobLimits, JobPlan, JobTiming, RoutingPolicy } from '../contract/plan.js';
+import type { JobLimits, JobPlan, JobTiming, Route, RoutingPolicy } from '../contract/plan.js';
+import { bridgedRequest, bridgesAmong } from './bridge.js';
 import { type Circumstances, canDo, isSame, type RoutableRequest, unfitField } from './fitness.js';
-import type { WordFor } from './job-request.js';
+import type { RequestField, WordFor } from './job-request.js';
 import { isRetired, type PublicModel, type PublicRoute } from './models.js';
 import { orderRoutes } from './route-order.js';
 
@@ -31,7 +32,10 @@ const TRIES_PER_PROVIDER = 2;
 const TRIES_PER_JOB = 4;
 const MAX_SPEND_PER_PRICE = 3;
 
-/** The routes that can do all that is asked, in the order of the policy. @throws `model_retired`; `no_route`, naming the field that none can do */
+/**
+ * The routes that can do all that is asked, in the order of the policy; a follow-up goes to its source's provider first, and to the others
+ * as bridges. @throws `model_retired`; `no_route`, naming the field that none can do
+ */
 export function planJob(model: PublicModel, request: RoutableRequest, options: RoutingOptions): RoutedJob {
   const { timing, wordFor, policy, hasPublicAddress, isHealthy, nowMs, random } = options;
   const { durationSeconds, variants, waitSeconds, pollIntervalSeconds, deadlineSeconds } = request;
@@ -44,9 +48,10 @@ export function planJob(model: PublicModel, request: RoutableRequest, options: R
   const circumstances: Circumstances = { hasPublicAddress, deadlineAtMs: nowMs + deadlineMs };
   const shape = shapeOf(eligible, request);
   const asked = { ...request, ...shape };
-  const candidates = eligible.filter((route) => canDo(route, asked, circumstances));
-  if (candidates.length === 0) {
-    const field = unfitField(eligible, asked, circumstances);
+  const natives = eligible.filter((route) => canDo(route, asked, circumstances));
+  const bridges = bridgesAmong(eligible, { request: asked, natives, circumstances });
+  if (natives.length === 0 && bridges.length === 0) {
+    const field = hopelessField(eligible, asked, circumstances);
     throw fieldError('no_route', wordFor(field), `no provider of the model ${model.name} can do this`);
   }
 
@@ -57,24 +62,42 @@ export function planJob(model: PublicModel, request: RoutableRequest, options: R
     triesPerJob: TRIES_PER_JOB,
     spendMicros: MAX_SPEND_PER_PRICE * holdMicros,
   };
-  const routes = orderRoutes(candidates, { policy, isHealthy, random }).map(
-    ({ account, upstreamModel, costMicrosPerSecond, failoverOnModeration, abilities }) => ({
-      account,
-      upstreamModel,
-      costMicros: Math.ceil(costMicrosPerSecond * durationSeconds * variants),
-      failoverOnModeration,
-      // A callback may still tell of a submit whose answer was lost.
-      canReconcile: abilities.canReconcile || (abilities.callsBack && hasPublicAddress),
-      firstLookMs: abilities.polling.firstLookMs,
-      lookIntervalMs: abilities.polling.intervalMs,
-    }),
-  );
+  const routeOf = ({ account, upstreamModel, costMicrosPerSecond, failoverOnModeration, abilities }: PublicRoute) => ({
+    account,
+    upstreamModel,
+    costMicros: Math.ceil(costMicrosPerSecond * durationSeconds * variants),
+    failoverOnModeration,
+    // A callback may still tell of a submit whose answer was lost.
+    canReconcile: abilities.canReconcile || (abilities.callsBack && hasPublicAddress),
+    firstLookMs: abilities.polling.firstLookMs,
+    lookIntervalMs: abilities.polling.intervalMs,
+  });
+  const ordered = (candidates: PublicRoute[]) => orderRoutes(candidates, { policy, isHealthy, random }).map(routeOf);
+  const routes: Route[] = [
+    ...ordered(natives),
+    ...ordered(bridges).map((route) => ({ ...route, isBridged: true as const })),
+  ];
   const callersTiming = {
     firstLookMs: inMilliseconds(waitSeconds),
     lookIntervalMs: inMilliseconds(pollIntervalSeconds),
     deadlineMs,
   };
   return { plan: { routes, timing: { ...timing, ...callersTiming }, limits }, shape, priceMicrosPerSecond, holdMicros };
+}
+
+/** What a bridge has from its source. */
+const ofSource: ReadonlySet<RequestField> = new Set(['firstFrame', 'size', 'aspectRatio']);
+
+/** What stands in the way of a follow-up is said of its bridge, where anybody animates images: more can be done with it. */
+function hopelessField(
+  routes: readonly PublicRoute[],
+  asked: RoutableRequest,
+  circumstances: Circumstances,
+): RequestField {
+  const bridged = bridgedRequest(asked);
+  const field = bridged ? unfitField(routes, bridged, circumstances) : 'operation';
+  if (field === 'operation') return unfitField(routes, asked, circumstances);
+  return ofSource.has(field) ? 'sourceVideo' : field;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { SourceVideo } from '../contract/generation.js';
 import { isTerminal } from '../contract/states.js';
 import type { Artifacts } from '../store/artifacts.js';
 import type { Attempts } from '../store/attempts.js';
+import type { JobRow } from '../store/job-row.js';
 import type { Jobs } from '../store/jobs.js';
 import { isJobId } from './job-id.js';
 import type { Size } from './job-request.js';
@@ -26,10 +27,17 @@ export async function findSource(deps: Deps, { text, workspaceId, field }: Wante
     throw new ServiceError('job_not_finished', { detail: message, errors: [{ field, message }], retryAfterSeconds: 5 });
   }
   const [video] = await deps.artifacts.videosOf(job.id);
-  const attempts = await deps.attempts.ofJob(job.id);
-  const task = attempts.findLast(({ state }) => state === 'succeeded')?.task;
-  if (job.state !== 'succeeded' || !video || !task) throw refuse(`the job ended as ${job.state} and has no video`);
+  if (job.state !== 'succeeded' || !video) throw refuse(`the job ended as ${job.state} and has no video`);
   const { width, height, duration_seconds: durationSeconds } = video;
   if (!width || !height || !durationSeconds) throw refuse('the video of this job was never measured');
-  return { jobId: job.id, task, durationSeconds, size: { width, height } };
+  const task = await makerTask(deps, job);
+  const copy = video.is_kept ? { artifactId: video.id } : {};
+  return { jobId: job.id, ...(task && { task }), ...copy, durationSeconds, size: { width, height } };
+}
+
+/** The task that made all of the video: of a bridged extension no provider did. */
+async function makerTask({ attempts }: Deps, { id, extension }: JobRow): Promise<SourceVideo['task']> {
+  if (extension === 'bridged') return undefined;
+  const tries = await attempts.ofJob(id);
+  return tries.findLast(({ state }) => state === 'succeeded')?.task ?? undefined;
 }

@@ -33,15 +33,21 @@ export const callerTextSchema = z
 
 const artifactInputSchema = z.object({ artifactId: z.string() });
 
-/** The finished job that an extend or a remix goes on from, and its task at the provider that made it. */
+/** The video that an extend or a remix goes on from. */
 const sourceVideoSchema = z.object({
-  jobId: z.string(),
-  task: z.object({
-    account: z.string(),
-    upstreamModel: z.string(),
-    id: z.string(),
-    more: z.record(z.string(), z.string()).optional(),
-  }),
+  /** The job that made it; a file of the caller's has none. */
+  jobId: z.string().optional(),
+  /** Its task, where one provider made all of it. */
+  task: z
+    .object({
+      account: z.string(),
+      upstreamModel: z.string(),
+      id: z.string(),
+      more: z.record(z.string(), z.string()).optional(),
+    })
+    .optional(),
+  /** Our copy of it. Jobs that began before there were bridges have none. */
+  artifactId: z.string().optional(),
   /** Its measured length. */
   durationSeconds: z.number(),
 });
@@ -95,6 +101,6 @@ export type Generation = Omit<
     firstFrame?: MediaInput;
     lastFrame?: MediaInput;
     references: MediaInput[];
-    sourceVideo?: Omit<SourceVideo, 'jobId'>;
+    sourceVideo?: Required<Pick<SourceVideo, 'task' | 'durationSeconds'>>;
   };
 };

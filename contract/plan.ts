@@ -21,6 +21,8 @@ export type Route = {
   canReconcile: boolean;
   firstLookMs: number;
   lookIntervalMs: number;
+  /** This account cannot go on from the source of a follow-up: it is asked to animate a still of it. */
+  isBridged?: true;
 };
 
 /** Every duration of a job in milliseconds, so that tests run in milliseconds and running jobs keep the values they started with. */

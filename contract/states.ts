@@ -23,6 +23,10 @@ export type AttemptState =
 /** What the provider made of a cancel: done, not possible there, or it had finished before. */
 export type ProviderCancel = 'confirmed' | 'unsupported' | 'too_late';
 
+/** How a follow-up was made: by the provider that made its source, or by another that animated a still of it. */
+export const extensions = ['native', 'bridged'] as const;
+export type Extension = (typeof extensions)[number];
+
 export function isTerminal(state: JobState): state is TerminalState {
   return (terminalStates as readonly JobState[]).includes(state);
 }

@@ -1,5 +1,6 @@
 import type { Selectable } from 'kysely';
 import type { ContentKind, StoredObject, VideoFacts } from '../contract/artifact.js';
+import type { GenerationRequest } from '../contract/generation.js';
 import { newId } from '../runtime/ids.js';
 import type { Database } from './database.js';
 import type { ArtifactsTable } from './tables.js';
@@ -26,7 +27,21 @@ export type NewVideo = {
   contentType: string;
   facts: VideoFacts;
   retentionDays: number;
+  /** Of a follow-up: whether it was made from a still of its source. */
+  isBridged?: boolean;
 };
+
+export type NewStill = {
+  jobId: string;
+  stored: StoredObject;
+  contentType: string;
+  width: number;
+  height: number;
+  retentionDays: number;
+};
+
+/** Our copy of the video that a job goes on from. There is none of an old source, or of one that was removed. */
+export type SourceCopy = { operation: GenerationRequest['operation']; location: string | null; is_kept: boolean };
 
 /** What is drawn of a video when somebody first asks for it. */
 export type RenditionKind = Exclude<ContentKind, 'video'>;
@@ -55,7 +70,7 @@ const inputsStatement = {
 
 const inputStatement = {
   name: 'find_input',
-  text: `select ${columns} from artifacts where id = $1 and role = 'input'`,
+  text: `select ${columns} from artifacts where id = $1 and role in ('input', 'frame')`,
 };
 
 const expiredStatement = {
@@ -74,6 +89,28 @@ const deletedStatement = {
   text: 'update artifacts set deleted_at = now() where id = $1 and deleted_at is null',
 };
 
+const stillStatement = {
+  name: 'find_still',
+  text: `select ${columns} from artifacts where job_id = $1 and role = 'frame'`,
+};
+
+/** Of a job that goes on from a video. Its copy may be of another job of the same workspace, or a file of its own. */
+const sourceStatement = {
+  name: 'source_of_job',
+  text: `select jobs.operation, artifacts.location,
+      coalesce(artifacts.deleted_at is null and artifacts.expires_at > now(), false) as is_kept
+    from jobs left join artifacts on artifacts.id = jobs.request->'inputs'->'sourceVideo'->>'artifactId'
+    where jobs.id = $1`,
+};
+
+const addStillStatement = {
+  name: 'add_still',
+  text: `insert into artifacts (id, workspace_id, job_id, role, variant, location, bytes, sha256, content_type, width, height,
+      expires_at)
+    select $1, workspace_id, id, 'frame', 0, $3, $4, $5, $6, $7, $8, now() + $9 * interval '1 day' from jobs where id = $2
+    on conflict do nothing`,
+};
+
 /** A second run of the same download finds its row and changes nothing, so there is one row and one event. */
 const addVideoStatement = {
   name: 'add_video',
@@ -85,7 +122,8 @@ const addVideoStatement = {
       on conflict (job_id, role, variant) where role <> 'input' do nothing
       returning id, job_id, bytes, sha256
     ), job as (
-      update jobs set phase = 'settling', last_sequence = last_sequence + 1
+      update jobs set phase = 'settling', last_sequence = last_sequence + 1,
+        extension = case when operation in ('extend', 'remix') then $13 end
       from artifact where jobs.id = artifact.job_id returning jobs.id, jobs.last_sequence
     )
     insert into job_events (job_id, sequence, type, data)
@@ -145,7 +183,42 @@ export function createArtifacts(database: Database) {
       await run(deletedStatement, [id]);
     },
 
-    async addVideo({ jobId, variant, stored, contentType, facts, retentionDays }: NewVideo): Promise<void> {
+    /** The still that a follow-up is animated from, where it is not made from its source itself. */
+    async stillOf(jobId: string): Promise<ArtifactRow | undefined> {
+      const [row] = await run<ArtifactRow>(stillStatement, [jobId]);
+      return row;
+    },
+
+    /** Where our copy of the video lies that a job goes on from. */
+    async sourceOf(jobId: string): Promise<SourceCopy | undefined> {
+      const [row] = await run<SourceCopy>(sourceStatement, [jobId]);
+      return row;
+    },
+
+    async addStill({ jobId, stored, contentType, width, height, retentionDays }: NewStill): Promise<void> {
+      const { key, bytes, sha256 } = stored;
+      await run(addStillStatement, [
+        newId('art'),
+        jobId,
+        key,
+        bytes,
+        sha256,
+        contentType,
+        width,
+        height,
+        retentionDays,
+      ]);
+    },
+
+    async addVideo({
+      jobId,
+      variant,
+      stored,
+      contentType,
+      facts,
+      retentionDays,
+      isBridged = false,
+    }: NewVideo): Promise<void> {
       await run(addVideoStatement, [
         newId('art'),
         jobId,
@@ -159,6 +232,7 @@ export function createArtifacts(database: Database) {
         facts.durationSeconds,
         facts.framesPerSecond,
         retentionDays,
+        isBridged ? 'bridged' : 'native',
       ]);
     },
 

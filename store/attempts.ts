@@ -21,6 +21,9 @@ export type AttemptResult = {
   variants: number;
   /** The variants that are stored already. */
   stored: number[];
+  operation: GenerationRequest['operation'];
+  /** Whether the attempt animates a still of the source that the job goes on from. */
+  isBridged: boolean;
 };
 
 /** Whether this run may send. Only the run that inserted the row may; `recorded` is what an earlier run left. */
@@ -79,7 +82,9 @@ const recordLookStatement = {
 const resultStatement = {
   name: 'result_of_attempt',
   text: `select attempts.files, jobs.request->'size' as size, (jobs.request->>'variants')::integer as variants,
-      array(select variant from artifacts where job_id = jobs.id and role = 'video') as stored
+      array(select variant from artifacts where job_id = jobs.id and role = 'video') as stored, jobs.operation,
+      exists (select from jsonb_array_elements(jobs.plan->'routes') as routes(route) where route->>'account' = attempts.account
+        and route->>'upstreamModel' = attempts.upstream_model and (route->'isBridged')::boolean) as "isBridged"
     from jobs left join attempts on attempts.job_id = jobs.id and attempts.number = $2 where jobs.id = $1`,
 };
 

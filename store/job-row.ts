@@ -19,6 +19,7 @@ const columns = [
   'held_micros',
   'captured_micros',
   'provider_cancel',
+  'extension',
   'error_code',
   'created_at',
   'started_at',

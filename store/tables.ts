@@ -3,7 +3,7 @@ import type { GenerationRequest } from '../contract/generation.js';
 import type { JobPlan, UnknownPolicy } from '../contract/plan.js';
 import type { ProviderTask, ResultFile } from '../contract/provider.js';
 import type { ProviderFailure } from '../contract/provider-errors.js';
-import type { AttemptState, JobPhase, JobState, ProviderCancel } from '../contract/states.js';
+import type { AttemptState, Extension, JobPhase, JobState, ProviderCancel } from '../contract/states.js';
 import type { WebhookDeliveryState, WebhookDisableReason, WebhookError, WebhookSubject } from '../contract/webhooks.js';
 
 type Timestamp = Generated<Date>;
@@ -29,6 +29,7 @@ export type JobsTable = {
   captured_micros: number | null;
   started_by: Generated<'caller' | 'pipeline'>;
   provider_cancel: ProviderCancel | null;
+  extension: Extension | null;
   error_code: string | null;
   created_at: Timestamp;
   started_at: Date | null;

@@ -52,6 +52,7 @@ describe('POST /api/v1/videos/jobs', () => {
       attempts: 0,
       cancel_requested: false,
       provider_cancel: null,
+      extension: null,
       error: null,
       links: {
         self: `https://reelay.test${path}/${job.id}`,

@@ -24,6 +24,7 @@ describe('cancelling', () => {
       status: 'canceled',
       finished_at: expect.any(String),
       provider_cancel: null,
+      extension: null,
       cost: { held: '0.000000', captured: '0.000000' },
     });
     expect(await api.ledger.balance(caller.workspaceId)).toEqual({

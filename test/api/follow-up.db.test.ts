@@ -40,6 +40,7 @@ describe('an extension of a finished job', () => {
     expect(row.request.inputs.sourceVideo).toEqual({
       jobId: source,
       task: { account: 'omixa', upstreamModel: 'sora', id: 'task-77' },
+      artifactId: expect.stringMatching(/^art_/),
       durationSeconds: 8,
     });
   });

@@ -13,6 +13,7 @@ export type JobAnswer = {
   data: { url: string; bytes: number; sha256: string; width: number; height: number; duration_seconds: number }[];
   cost: { held: string; captured: string | null };
   provider_cancel: string | null;
+  extension: 'native' | 'bridged' | null;
   error: { code: string; message: string } | null;
   links: { self: string; content: string | null; temporal?: string };
 };

@@ -1,7 +1,13 @@
 import { z } from 'zod';
 import { type ErrorCode, errorCatalogue } from '../../../contract/errors.js';
 import { aspectRatios, operations } from '../../../contract/generation.js';
-import { type AttemptState, type JobPhase, jobStates, type ProviderCancel } from '../../../contract/states.js';
+import {
+  type AttemptState,
+  extensions,
+  type JobPhase,
+  jobStates,
+  type ProviderCancel,
+} from '../../../contract/states.js';
 
 const EXAMPLE_ID = 'job_01kaz0000000000000000000zz';
 const MAX_PER_PAGE = 100;
@@ -36,6 +42,10 @@ const phases = [
 const phaseSchema = z
   .enum(phases)
   .meta({ description: '`reconciling`: a provider may have taken the job, but its answer was lost' });
+const extensionSchema = z.enum(extensions).meta({
+  description:
+    'How a follow-up was made: by the provider of its source, or from a still of it by another. Known at its end',
+});
 const providerCancels = ['confirmed', 'unsupported', 'too_late'] as const satisfies ProviderCancel[];
 const providerCancelSchema = z.enum(providerCancels).meta({ description: 'What the provider made of a cancel' });
 
@@ -117,6 +127,7 @@ export const jobSchema = z
     attempts: countSchema.meta({ description: 'Tries at providers so far' }),
     cancel_requested: z.boolean(),
     provider_cancel: providerCancelSchema.nullable(),
+    extension: extensionSchema.nullable(),
     error: z.object({ code: errorCodeSchema, message: textSchema }).nullable(),
     links: z.object({
       self: addressSchema,

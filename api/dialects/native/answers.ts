@@ -41,6 +41,7 @@ export function jobAnswer(job: Job, { showsQueued, publicUrl, temporalLink }: Jo
     attempts: job.attempts,
     cancel_requested: job.isCancelRequested,
     provider_cancel: job.providerCancel,
+    extension: job.extension,
     error: job.error,
     links: {
       self,

@@ -30,7 +30,7 @@ export function videoAnswer(job: Job): Video {
     expires_at: completedAt === null ? null : completedAt + DOWNLOAD_WINDOW_SECONDS,
     seconds: secondsOf(job),
     size: sizeOf(job),
-    remixed_from_video_id: sourceVideo && job.operation === 'remix' ? videoIdOf(sourceVideo.jobId) : null,
+    remixed_from_video_id: sourceVideo?.jobId && job.operation === 'remix' ? videoIdOf(sourceVideo.jobId) : null,
     error: errorOf(job),
   };
 }
