@@ -25,7 +25,12 @@ export type Follower = { after: number; onEvents: (events: JobEvent[]) => void; 
 
 export type Patience = { limitMs: number; signal: AbortSignal };
 
-export type EventDeps = { jobEvents: JobEvents; liveJobs: LiveJobs };
+export type EventDeps = {
+  jobEvents: JobEvents;
+  liveJobs: LiveJobs;
+  /** So that no workspace takes all the connections of a process. */
+  maxWaitingOfWorkspace?: number;
+};
 
 /** What callers may know of an event. The rest of what is kept with it is for operators. */
 const dataSchema = z.object({
@@ -40,12 +45,11 @@ const dataSchema = z.object({
 
 const endings = new Set(['job.succeeded', 'job.failed', 'job.canceled']);
 
-/** So that no workspace takes all the connections of a process. */
 const MAX_WAITING_OF_WORKSPACE = 2_000;
 const RETRY_AFTER_SECONDS = 5;
 
 /** What happened to jobs, and what does while somebody waits. */
-export function createEvents({ jobEvents, liveJobs }: EventDeps) {
+export function createEvents({ jobEvents, liveJobs, maxWaitingOfWorkspace = MAX_WAITING_OF_WORKSPACE }: EventDeps) {
   const waiting = new Map<string, number>();
 
   return {
@@ -68,7 +72,7 @@ export function createEvents({ jobEvents, liveJobs }: EventDeps) {
     follow(id: string, caller: Caller, { after, onEvents, onClose }: Follower): () => void {
       const leave = enter(caller);
       if (!leave) {
-        const detail = `The workspace waits for ${MAX_WAITING_OF_WORKSPACE} jobs here already.`;
+        const detail = `The workspace waits for ${maxWaitingOfWorkspace} jobs here already.`;
         throw new ServiceError('rate_limited', { detail, retryAfterSeconds: RETRY_AFTER_SECONDS });
       }
       const tell = (rows: JobEventRow[]) => onEvents(rows.map(viewOfEvent));
@@ -108,7 +112,7 @@ export function createEvents({ jobEvents, liveJobs }: EventDeps) {
   /** One more who waits. @returns what takes him off again; undefined when there are too many. */
   function enter({ workspaceId }: Caller): (() => void) | undefined {
     const others = waiting.get(workspaceId) ?? 0;
-    if (others >= MAX_WAITING_OF_WORKSPACE) return undefined;
+    if (others >= maxWaitingOfWorkspace) return undefined;
     waiting.set(workspaceId, others + 1);
     let hasLeft = false;
     return () => {

@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server, type ServerResponse } from 'node:http';
-import { type AddressInfo, Server as Listener } from 'node:net';
+import { type AddressInfo, Server as Listener, type Socket } from 'node:net';
 import { setTimeout as pause } from 'node:timers/promises';
 
 const HEADERS_TIMEOUT_MS = 15_000;
@@ -26,6 +26,8 @@ export async function startServer(
 ): Promise<HttpServer> {
   let isClosing = false;
   const openResponses = new Set<ServerResponse>();
+  /** Connections on which nobody has asked for anything. Node takes them for busy, as their first request may be on its way. */
+  const unusedConnections = new Set<Socket>();
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -33,6 +35,7 @@ export async function startServer(
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     },
     (request, response) => {
+      unusedConnections.delete(request.socket);
       if (isClosing) response.setHeader('Connection', 'close');
       openResponses.add(response);
       response.once('close', () => openResponses.delete(response));
@@ -40,6 +43,10 @@ export async function startServer(
     },
   );
   server.timeout = IDLE_TIMEOUT_MS;
+  server.on('connection', (socket) => {
+    unusedConnections.add(socket);
+    socket.once('close', () => unusedConnections.delete(socket));
+  });
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);
@@ -54,7 +61,10 @@ export async function startServer(
       // Not the server's own `close`, which cuts idle connections at once.
       const closed = new Promise<void>((resolve) => Listener.prototype.close.call(server, () => resolve()));
       await Promise.race([closed, pause(LAST_REQUEST_WITHIN_MS)]);
-      const closeIdle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS);
+      const closeIdle = setInterval(() => {
+        server.closeIdleConnections();
+        for (const socket of unusedConnections) socket.destroy();
+      }, CLOSE_IDLE_EVERY_MS);
       const giveUp = setTimeout(() => server.closeAllConnections(), DRAIN_MS);
       await closed;
       clearInterval(closeIdle);

@@ -145,4 +145,15 @@ describe('a server that stops', () => {
     const [, , second] = answers.split('HTTP/1.1 ');
     expect(second).toMatch(/^200 OK.*connection: close.*done/is);
   });
+
+  it('does not wait for a connection on which nobody has asked for anything', async () => {
+    const server = await startServer((_, response) => void response.end('done'), { host: '127.0.0.1', port: 0 });
+    const spare = connect(Number(new URL(server.url).port), '127.0.0.1');
+    await once(spare, 'connect');
+    const closed = once(spare, 'close');
+    spare.resume();
+
+    await server.close();
+    await closed;
+  });
 });
