@@ -122,8 +122,10 @@ export async function startS3Server() {
     const id = query.get('uploadId');
     if (method === 'POST' && query.has('uploads')) {
       uploads.set(/<UploadId>(.*?)<\/UploadId>/.exec(body.toString())?.[1] ?? '', { key, begunAt: new Date() });
-    } else if (id && method !== 'PUT') uploads.delete(id);
-    else if (method === 'PUT' && !id) ages.delete(key);
+    } else if (id && method !== 'PUT') {
+      uploads.delete(id);
+      if (method === 'POST') ages.delete(key);
+    } else if (method === 'PUT' && !id) ages.delete(key);
   }
 
   function listOfUploads(prefix: string): Answer {
