@@ -69,7 +69,7 @@ async function tryOnce(
   const durationMs = Math.round(performance.now() - startedAtMs);
   await crashPoint('S12', { jobId: event.subject.id });
 
-  const { retryAfterMs, ...said } = answer;
+  const { said } = answer;
   const verdict = judge(answer, { nextInMs, longestRetryAfterMs });
   const { queuedWebhooks } = await deliveries.record({
     deliveryId,
@@ -92,7 +92,7 @@ async function tryOnce(
 type Schedule = Pick<WebhookTryInput, 'nextInMs' | 'longestRetryAfterMs'>;
 
 function judge(
-  { status, error, retryAfterMs = 0 }: WebhookAnswer,
+  { said: { status, error }, retryAfterMs = 0 }: WebhookAnswer,
   { nextInMs, longestRetryAfterMs }: Schedule,
 ): WebhookVerdict {
   if (error === null) return { kind: 'delivered' };

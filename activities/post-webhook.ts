@@ -14,11 +14,14 @@ export type SignedPost = {
 };
 
 export type WebhookAnswer = {
-  status: number | null;
-  error: WebhookError | null;
-  detail: string | null;
-  /** The beginning of what was answered, for whoever looks for a mistake. */
-  answer: string;
+  /** What the log of the delivery keeps. */
+  said: {
+    status: number | null;
+    error: WebhookError | null;
+    detail: string | null;
+    /** The beginning of what was answered, for whoever looks for a mistake. */
+    answer: string;
+  };
   retryAfterMs: number | undefined;
 };
 
@@ -48,16 +51,13 @@ export async function postWebhook(fetchGuarded: GuardedFetch, post: SignedPost):
     const { status, headers } = response;
     const isTaken = status >= 200 && status < 300;
     return {
-      status,
-      error: isTaken ? null : 'status',
-      detail: null,
-      answer: await beginningOf(response),
+      said: { status, error: isTaken ? null : 'status', detail: null, answer: await beginningOf(response) },
       retryAfterMs: isTaken ? undefined : readRetryAfterMs(headers['retry-after']),
     };
   } catch (error) {
     if (!(error instanceof FetchFailure)) throw error;
     const { message: detail } = error;
-    return { status: null, error: classOf(error), detail, answer: '', retryAfterMs: undefined };
+    return { said: { status: null, error: classOf(error), detail, answer: '' }, retryAfterMs: undefined };
   }
 }
 

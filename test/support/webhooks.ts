@@ -7,7 +7,6 @@ import { createWebhookLog } from '../../store/webhook-log.js';
 import { createWebhookQueue } from '../../store/webhook-queue.js';
 import type { SeenRequest } from '../providers/scripted-server.js';
 import { aNewJob } from './jobs.js';
-import { aWorkspace } from './store.js';
 
 /** Three tries, milliseconds apart. */
 export const quickTiming: WebhookTiming = {
@@ -28,12 +27,7 @@ export function verify(secret: string, { headers, body }: Pick<SeenRequest, 'hea
   return new Webhook(secret).verify(body, texts);
 }
 
-/** A job that has failed, of a workspace with money, told to the address that it was made with. */
-export async function anEndedJob(database: Database, changes: Partial<NewJob> = {}) {
-  const owner = await aWorkspace(database, { credits: 1 });
-  return { ...owner, ...(await endAJob(database, owner, changes)) };
-}
-
+/** A job that has failed. */
 export async function endAJob(
   database: Database,
   owner: Pick<NewJob, 'workspaceId' | 'apiKeyId'>,
