@@ -23,7 +23,9 @@ const about = `A durable video-job service. Post a job in the words of any of th
 jobs and limits are behind all of them, and each shows the same job under an id of its own.
 
 Every create takes an \`Idempotency-Key\`. Every answer carries \`X-Request-Id\`. Answers to a key tell what is left of the workspace's
-requests per minute in \`RateLimit\` and \`RateLimit-Policy\`.`;
+requests per minute in \`RateLimit\` and \`RateLimit-Policy\`.
+
+Addresses below \`/callbacks\` are not described: each is for the provider that was told of it, and for nobody else.`;
 
 const requestIdHeader = z
   .string()
