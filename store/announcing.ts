@@ -37,6 +37,8 @@ export function announcingSettlement(settlement: Settlement, { announce }: Annou
   };
 }
 
+type AttemptReads = 'find' | 'ofJob' | 'resultOf' | 'countLooking';
+
 export function announcingAttempts(attempts: Attempts, { announce }: Announcer): Attempts {
   const told = <Of extends { jobId: string }, Rest extends unknown[], Result>(
     write: (of: Of, ...rest: Rest) => Promise<Result>,
@@ -48,10 +50,11 @@ export function announcingAttempts(attempts: Attempts, { announce }: Announcer):
     };
   };
 
-  return {
-    ...attempts,
+  // Whoever adds a method to the store is told by the compiler to say here whether it changes a job.
+  const writes: Omit<Attempts, AttemptReads> = {
     intend: told(attempts.intend),
     recordSubmission: told(attempts.recordSubmission),
+    recordFound: told(attempts.recordFound),
     recordLost: told(attempts.recordLost),
     recordStillUnknown: told(attempts.recordStillUnknown),
     settleByList: told(attempts.settleByList),
@@ -59,6 +62,7 @@ export function announcingAttempts(attempts: Attempts, { announce }: Announcer):
     recordVerdict: told(attempts.recordVerdict),
     abandon: told(attempts.abandon),
   };
+  return { ...attempts, ...writes };
 }
 
 export function announcingArtifacts(artifacts: Artifacts, { announce }: Announcer): Artifacts {
