@@ -56,6 +56,8 @@ export function createBucket({ bucket, prefix, region, endpoint, forcePathStyle,
     forcePathStyle,
     ...(endpoint && { endpoint }),
     ...(credentials && { credentials }),
+    // Our own SHA-256 is compared where the whole file is read; to a caller's player no sum would say anything.
+    responseChecksumValidation: 'WHEN_REQUIRED',
     requestHandler: {
       connectionTimeout: CONNECT_TIMEOUT_MS,
       socketTimeout: IDLE_TIMEOUT_MS,
@@ -101,11 +103,12 @@ export function createBucket({ bucket, prefix, region, endpoint, forcePathStyle,
       return { bytes, sha256: Metadata?.sha256, changedAtMs: LastModified?.getTime() ?? Date.now() };
     },
 
-    async open(key: string, range?: ByteRange): Promise<Readable | undefined> {
+    async open(key: string, range?: ByteRange): Promise<{ body: Readable; sha256: string | undefined } | undefined> {
       const part = range && { Range: `bytes=${range.start}-${range.end}` };
       const answer = await ifKeyThere(client.send(new GetObjectCommand({ ...at(key), ...part })));
       if (!answer) return undefined;
-      if (answer.Body instanceof Readable) return answer.Body;
+      const { Body: body, Metadata } = answer;
+      if (body instanceof Readable) return { body, sha256: Metadata?.sha256 };
       throw new Error('the answer of S3 is not a stream');
     },
 
@@ -115,9 +118,15 @@ export function createBucket({ bucket, prefix, region, endpoint, forcePathStyle,
       if (!found) return false;
       if ((found.ContentLength ?? 0) > LARGEST_COPY_BYTES) return true;
       const { ContentType, Metadata } = found;
-      const copy = { ...at(key), CopySource: `${bucket}/${prefix}${key}`, ContentType, Metadata };
-      const copied = await ifKeyThere(client.send(new CopyObjectCommand({ ...copy, MetadataDirective: 'REPLACE' })));
-      return copied !== undefined;
+      const copy = new CopyObjectCommand({
+        ...at(key),
+        CopySource: `${bucket}/${prefix}${key}`,
+        MetadataDirective: 'REPLACE',
+        ContentType,
+        Metadata,
+        ChecksumAlgorithm: 'SHA256',
+      });
+      return (await ifKeyThere(client.send(copy))) !== undefined;
     },
 
     async remove(key: string): Promise<void> {

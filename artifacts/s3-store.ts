@@ -1,7 +1,5 @@
 import { createHash } from 'node:crypto';
-import { createWriteStream } from 'node:fs';
 import { open, rm } from 'node:fs/promises';
-import { pipeline } from 'node:stream/promises';
 import type { StoredObject } from '../contract/artifact.js';
 import { createHashedFile } from './hashed-file.js';
 import { createLocalCopies } from './local-copies.js';
@@ -22,23 +20,33 @@ export function createS3Store(settings: S3Settings & { scratchFolder: string }):
   const scratch = createScratchFolder(settings.scratchFolder);
   const copies = createLocalCopies();
 
-  const describe = async (key: string): Promise<StoredObject | undefined> => {
-    if (!(await bucket.renew(key))) return undefined;
-    const body = await bucket.open(key);
-    if (!body) return undefined;
+  /** Hands over the whole file; throws at its end when that is not what was stored. `undefined` when the key is not there. */
+  const readWhole = async (key: string, take: (chunk: Buffer) => unknown): Promise<StoredObject | undefined> => {
+    const found = await bucket.open(key);
+    if (!found) return undefined;
     const hash = createHash('sha256');
     let bytes = 0;
-    for await (const chunk of body) {
+    for await (const chunk of found.body) {
       hash.update(chunk);
       bytes += chunk.length;
+      await take(chunk);
     }
-    return { key, bytes, sha256: hash.digest('hex') };
+    const sha256 = hash.digest('hex');
+    if (found.sha256 && found.sha256 !== sha256) throw new Error(`the artifact ${key} is not what was stored`);
+    return { key, bytes, sha256 };
   };
 
+  const describe = async (key: string): Promise<StoredObject | undefined> =>
+    (await bucket.renew(key)) ? readWhole(key, () => undefined) : undefined;
+
   const fetchTo = async (path: string, key: string): Promise<void> => {
-    const body = await bucket.open(key);
-    if (!body) throw new Error(`the artifact ${key} is not there`);
-    await pipeline(body, createWriteStream(path, { flags: 'wx' }));
+    const file = await open(path, 'wx', 0o640);
+    try {
+      if (!(await readWhole(key, (chunk) => file.appendFile(chunk))))
+        throw new Error(`the artifact ${key} is not there`);
+    } finally {
+      await file.close();
+    }
   };
 
   return {
@@ -70,7 +78,7 @@ export function createS3Store(settings: S3Settings & { scratchFolder: string }):
       };
     },
 
-    read: bucket.open,
+    read: async (key, range) => (await bucket.open(key, range))?.body,
 
     async stat(key) {
       const found = await bucket.find(key);

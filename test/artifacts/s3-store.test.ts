@@ -121,6 +121,17 @@ describe('the store on S3, when things go wrong there', () => {
     expect(await readdir(folder)).toEqual([]);
   });
 
+  it('never takes other bytes for what was stored', async () => {
+    const { key } = await storeBytes(store, { key: newArtifactKey('mp4'), bytes: large });
+    await store.withLocalFile(key, async () => {});
+    const headers = { 'x-amz-meta-sha256': sha256Of(large) };
+    const address = `${server.url}/${server.bucket}/ours/${key}`;
+    await fetch(address, { method: 'PUT', headers, body: large.toReversed() });
+
+    await expect(store.describe(key)).rejects.toThrow('is not what was stored');
+    await expect(store.withLocalFile(key, (path) => readFile(path))).rejects.toThrow('is not what was stored');
+  });
+
   it('need not fetch what it stored a moment ago to hand it to a tool', async () => {
     const { key } = await storeBytes(store, { key: newArtifactKey('mp4'), bytes: large });
     server.takeSeen();
