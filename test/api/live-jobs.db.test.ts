@@ -74,6 +74,23 @@ describe('watched jobs', () => {
     await until(() => second.heard.length === 4, 5);
   });
 
+  it('are told from the beginning to the end, however long that is', async () => {
+    liveJobs = createLiveJobs({ jobEvents, logger, lookEveryMs: NEVER_MS });
+    const { id } = await aJob();
+    await database.run(
+      {
+        name: 'long_life',
+        text: `insert into job_events (job_id, sequence, type) select $1, sequence, 'job.progress' from generate_series(4, 1000) sequence`,
+      },
+      [id],
+    );
+
+    const { heard } = watch(id);
+
+    await until(() => heard.length >= 1_000, 5);
+    expect(heard).toEqual(upTo(1_000));
+  });
+
   it('are heard of without announcements, all of them by one statement at a time', async () => {
     const asked: number[] = [];
     const counting: JobEvents = {
