@@ -7,6 +7,8 @@ const MAX_HEADER_BYTES = 32 * 1_048_576;
 const MAX_TRACKS = 32;
 /** Half an hour in fragments of a quarter second, twice over. */
 const MAX_BOXES = 32_768;
+/** Read at once: there may be many small boxes. */
+const WINDOW_BYTES = 65_536;
 const BOX_HEADER_BYTES = 8;
 const LONG_BOX_HEADER_BYTES = 16;
 const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'moof', 'mdat', 'free', 'skip', 'wide', 'pdin']);
@@ -31,10 +33,13 @@ export async function checkHeader({ path, limits }: { path: string; limits: Medi
 async function findMovie(file: FileHandle): Promise<Buffer | undefined> {
   const { size } = await file.stat();
   let movie: Buffer | undefined;
+  let window = { at: 0, bytes: Buffer.alloc(0) };
   let at = 0;
   for (let count = 0; at + BOX_HEADER_BYTES <= size; count += 1) {
     if (count === MAX_BOXES) throw new MediaError('too_large', `the file has more than ${MAX_BOXES} boxes`);
-    const box = readBox(await read(file, { at, bytes: Math.min(LONG_BOX_HEADER_BYTES, size - at) }), size - at);
+    if (at + LONG_BOX_HEADER_BYTES > window.at + window.bytes.length)
+      window = { at, bytes: await read(file, { at, bytes: Math.min(WINDOW_BYTES, size - at) }) };
+    const box = readBox(window.bytes.subarray(at - window.at, at - window.at + LONG_BOX_HEADER_BYTES), size - at);
     if (count === 0 && !FIRST_BOXES.has(box?.type ?? ''))
       throw new MediaError('not_a_video', 'the file is no MP4 file');
     if (!box)
@@ -69,13 +74,48 @@ function checkMovie(movie: Buffer, { maxFrames }: MediaLimits): void {
   const tracks = childrenOf(movie, 'trak');
   if (tracks.length > MAX_TRACKS) throw new MediaError('too_large', `the file has ${tracks.length} tracks`);
   for (const track of tracks) {
+    for (const edits of childrenOf(track, 'edts')) checkTables(edits);
     for (const media of childrenOf(track, 'mdia')) {
-      if (!childrenOf(media, 'hdlr').some((handler) => handler.toString('latin1', 8, 12) === 'vide')) continue;
-      const tables = childrenOf(media, 'minf').flatMap((information) => childrenOf(information, 'stbl'));
-      const frames = Math.max(0, ...tables.map(countSamples));
-      if (frames > maxFrames) throw new MediaError('too_large', `a video of ${frames} frames is too long`);
+      const isVideo = childrenOf(media, 'hdlr').some((handler) => handler.toString('latin1', 8, 12) === 'vide');
+      for (const samples of childrenOf(media, 'minf').flatMap((information) => childrenOf(information, 'stbl'))) {
+        checkTables(samples);
+        const frames = isVideo ? countSamples(samples) : 0;
+        if (frames > maxFrames) throw new MediaError('too_large', `a video of ${frames} frames is too long`);
+      }
     }
   }
+}
+
+/** Bytes of the least entry of each table that says how many it has. */
+const entryBytes = { stts: 8, ctts: 8, stss: 4, stsc: 12, stco: 4, co64: 8, elst: 12 };
+
+function checkTables(parent: Buffer): void {
+  for (const [type, bytes] of Object.entries(entryBytes)) {
+    for (const table of childrenOf(parent, type)) checkEntries(table, { at: 4, bytes });
+  }
+  for (const sizes of childrenOf(parent, 'stsz')) {
+    const areAllAlike = sizes.length >= 12 && sizes.readUInt32BE(4) > 0;
+    checkEntries(sizes, { at: 8, bytes: areAllAlike ? 0 : 4 });
+    for (const chunks of childrenOf(parent, 'stsc')) checkChunks(chunks, sizes.readUInt32BE(8));
+  }
+}
+
+/** A reader counts through a whole chunk for each of its samples. */
+function checkChunks(chunks: Buffer, samples: number): void {
+  let before = 0;
+  for (let at = 8; at + 12 <= chunks.length; at += 12) {
+    const firstChunk = chunks.readUInt32BE(at);
+    const samplesPerChunk = chunks.readUInt32BE(at + 4);
+    if (firstChunk <= before || samplesPerChunk === 0 || samplesPerChunk > samples)
+      throw new MediaError('not_a_video', 'the header says the impossible of where its samples are');
+    before = firstChunk;
+  }
+}
+
+function checkEntries(table: Buffer, { at, bytes }: { at: number; bytes: number }): void {
+  const begin = at + 4;
+  if (table.length >= begin && begin + table.readUInt32BE(at) * bytes <= table.length) return;
+  throw new MediaError('not_a_video', 'a table in the header is shorter than it says');
 }
 
 /** The contents of each box of that type. */

@@ -14,12 +14,13 @@ type Matrix = 'bt601' | 'bt709';
 export async function* encodePictures({ plan, limits, target }: Encoding): AsyncGenerator<number> {
   const { framesPerSecond } = plan;
   const press = createPress(plan.size, limits);
-  for (const source of plan.sources) {
+  for (const [index, source] of plan.sources.entries()) {
+    const isLast = index === plan.sources.length - 1;
     const begin = Math.round(source.atSeconds * framesPerSecond);
-    const end = Math.min(Math.round((source.atSeconds + source.seconds) * framesPerSecond), plan.frames);
+    const end = isLast ? plan.frames : Math.round((source.atSeconds + source.seconds) * framesPerSecond);
     // What is on show in the middle of each frame of the result: its edges may be those of a frame of the source, give or take a rounding.
-    const times = Array.from({ length: Math.max(end - begin, 0) }, (_, index) => {
-      const seconds = (begin + index + 0.5) / framesPerSecond - source.atSeconds;
+    const times = Array.from({ length: Math.max(end - begin, 0) }, (_, offset) => {
+      const seconds = (begin + offset + 0.5) / framesPerSecond - source.atSeconds;
       return source.fromSeconds + Math.max(seconds, 0);
     });
     let frame = begin;

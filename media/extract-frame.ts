@@ -1,6 +1,12 @@
 import { writeFile } from 'node:fs/promises';
 import { createCanvas } from '@napi-rs/canvas';
-import { EncodedPacketSink, type InputVideoTrack, type VideoSample, VideoSampleSink } from 'mediabunny';
+import {
+  type EncodedPacket,
+  EncodedPacketSink,
+  type InputVideoTrack,
+  type VideoSample,
+  VideoSampleSink,
+} from 'mediabunny';
 import { createEasel } from './easel.js';
 import { checkDecodable } from './frames.js';
 import { MediaError } from './media-error.js';
@@ -41,27 +47,48 @@ async function sampleAt(track: InputVideoTrack, seconds: number): Promise<VideoS
 }
 
 /** Decodes from the last key frame to the very end; when nothing comes of that, from the key frame before. */
-async function lastSample(track: InputVideoTrack): Promise<VideoSample | undefined> {
+async function lastSample(track: InputVideoTrack): Promise<VideoSample | null> {
   const packets = new EncodedPacketSink(track);
   const tick = 1 / (await track.getTimeResolution());
   let key = await packets.getKeyPacket(Number.POSITIVE_INFINITY, { verifyKeyPackets: true });
   while (key) {
-    const last = await lastFrom(new VideoSampleSink(track), key.timestamp);
+    const last = (await lastFrom(track, key)) ?? (await lastDecodableFrom(track, key));
     if (last) return last;
     key = await packets.getKeyPacket(key.timestamp - tick, { verifyKeyPackets: true });
   }
-  return undefined;
+  return null;
 }
 
-async function lastFrom(sink: VideoSampleSink, seconds: number): Promise<VideoSample | undefined> {
-  let last: VideoSample | undefined;
+/** `null` when any of it cannot be decoded. */
+async function lastFrom(track: InputVideoTrack, key: EncodedPacket): Promise<VideoSample | null> {
+  let last: VideoSample | null = null;
   try {
-    for await (const sample of sink.samples(seconds)) {
+    for await (const sample of new VideoSampleSink(track).samples(key.timestamp)) {
       last?.close();
       last = sample;
     }
+    return last;
   } catch {
-    // What cannot be decoded ends the video; what came before it is its last frame.
+    last?.close();
+    return null;
   }
-  return last;
+}
+
+/** Halves what is left until it is known how far the decoder gets. */
+async function lastDecodableFrom(track: InputVideoTrack, key: EncodedPacket): Promise<VideoSample | null> {
+  const times: number[] = [];
+  for await (const packet of new EncodedPacketSink(track).packets(key)) times.push(packet.timestamp);
+  const sink = new VideoSampleSink(track);
+  let best: VideoSample | null = null;
+  let good = 0;
+  for (let bad = times.length; good < bad; ) {
+    const middle = (good + bad) >> 1;
+    const sample = await sink.getSample(times[middle] ?? key.timestamp).catch(() => null);
+    if (sample) {
+      best?.close();
+      best = sample;
+      good = middle + 1;
+    } else bad = middle;
+  }
+  return best;
 }

@@ -19,7 +19,6 @@ export type Source = {
   bitsPerSecond: number;
   /** When the first frame that goes in is shown. */
   fromSeconds: number;
-  lastFrameSeconds: number;
   /** From the first frame that goes in to the end of the last. */
   seconds: number;
   frames: number;
@@ -29,6 +28,9 @@ export type Source = {
   soundRate: number;
   soundChannels: number;
 };
+
+/** Less than any frame takes. */
+const ROUNDING_SECONDS = 0.001;
 
 type Packet = { seconds: number; durationSeconds: number; isKey: boolean };
 
@@ -74,27 +76,24 @@ async function configurationOf(track: InputVideoTrack): Promise<string> {
 
 async function readTimes(track: InputVideoTrack, { skipFrames, fromSeconds, limits }: JoinSource & VideoFile) {
   const { packets, bytes } = await readPackets(track, limits);
-  const times = packets.map(({ seconds }) => seconds).sort((a, b) => a - b);
-  const first = times[0];
-  const last = times.at(-1);
+  // Frames before zero are there for the decoder alone.
+  const shown = packets.filter(({ seconds }) => seconds > -ROUNDING_SECONDS).sort((a, b) => a.seconds - b.seconds);
+  const first = shown[0]?.seconds;
+  const last = shown.at(-1)?.seconds;
   if (first === undefined || last === undefined) throw new MediaError('not_a_video', 'the video has no frames');
-  const lastDuration = packets.find(({ seconds }) => seconds === last)?.durationSeconds ?? 0;
-  const frameSeconds = times.length > 1 ? (last - first) / (times.length - 1) : lastDuration;
+  const lastDuration = shown.at(-1)?.durationSeconds ?? 0;
+  const frameSeconds = shown.length > 1 ? (last - first) / (shown.length - 1) : lastDuration;
   if (!(frameSeconds > 0)) throw new MediaError('not_a_video', 'the video has no length');
 
-  // Frames before zero are there for the decoder alone. Half a frame of slack, as times are rounded.
-  const shown = times.filter((seconds) => seconds > -frameSeconds / 2);
-  const wanted = shown.filter(
-    (seconds, index) => index >= (skipFrames ?? 0) && seconds > (shown[0] ?? 0) + (fromSeconds ?? 0) - frameSeconds / 2,
-  );
-  const from = wanted[0];
+  const begin = first + (fromSeconds ?? 0) - frameSeconds / 2;
+  const wanted = shown.slice(skipFrames ?? 0).filter(({ seconds }) => seconds > begin);
+  const from = wanted[0]?.seconds;
   if (from === undefined) throw new MediaError('unsupported', 'nothing is left of the video');
   const end = last + (lastDuration || frameSeconds);
   return {
     framesPerSecond: 1 / frameSeconds,
     bitsPerSecond: (bytes * 8) / (end - first),
     fromSeconds: from,
-    lastFrameSeconds: last,
     seconds: end - from,
     frames: wanted.length,
     canBeCutThere: beginsGroup(packets, from),

@@ -21,6 +21,7 @@ export type JoinPlan = {
 
 /** Steady rates are read from rounded times. */
 const SAME_RATE = 0.005;
+const MIN_FRAMES_PER_SECOND = 1;
 const MAX_FRAMES_PER_SECOND = 120;
 const MIN_BITS_PER_PIXEL = 0.08;
 const MAX_BITS_PER_SECOND = 60e6;
@@ -44,7 +45,7 @@ export function planJoin(sources: readonly Source[], limits: MediaLimits): JoinP
     return { ...source, atSeconds };
   });
   checkLength(seconds, limits);
-  const framesPerSecond = Math.min(first.framesPerSecond, MAX_FRAMES_PER_SECOND);
+  const framesPerSecond = Math.max(MIN_FRAMES_PER_SECOND, Math.min(first.framesPerSecond, MAX_FRAMES_PER_SECOND));
   const frames = reencoded
     ? Math.max(1, Math.round(seconds * framesPerSecond))
     : sources.reduce((sum, source) => sum + source.frames, 0);

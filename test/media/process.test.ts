@@ -1,10 +1,13 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ClipSpec } from '../../media/messages.js';
 import { createMediaProcess, type MediaProcess } from '../../media/process.js';
+import { findProjectRoot } from '../../runtime/root.js';
+import { until } from '../support/until.js';
 import { aHeaderBomb } from './header-bomb.js';
 
 /** Runs the compiled child, so it needs a build. */
@@ -77,7 +80,7 @@ describe('the media process', () => {
   });
 
   it('ends a child that hangs, fails that call alone, and goes on with the next', async () => {
-    start({ timeoutMs: 1_500, maxConcurrent: 2 });
+    start({ timeoutMs: 5_000, maxConcurrent: 2 });
     const pipe = join(folder, 'pipe.mp4');
     // Opening a pipe that nobody writes to never returns.
     execFileSync('mkfifo', [pipe]);
@@ -94,6 +97,26 @@ describe('the media process', () => {
     writeFileSync(path, aHeaderBomb({ entries: 2_000_000 }));
     await expect(media.probeVideo(path)).rejects.toMatchObject({ reason: 'out_of_memory' });
     expect((await media.probeVideo(clip().path)).width).toBe(320);
+  }, 30_000);
+
+  it('ends a child that takes more memory than it may, also outside its heap, and goes on with the next', async () => {
+    // Enough to read a header; an encoder of pictures of this size takes more.
+    start({ residentLimitMb: 200, maxConcurrent: 1 });
+    const drawing = media.drawClip(clip({ path: join(folder, 'large.mp4'), width: 3840, height: 2160 }));
+    await expect(drawing).rejects.toMatchObject({ name: 'MediaError', reason: 'out_of_memory' });
+    expect((await media.probeVideo(clip().path)).width).toBe(320);
+  }, 30_000);
+
+  it('does not outlive its parent, also in the middle of its work', async () => {
+    const compiled = pathToFileURL(join(findProjectRoot(), 'dist', 'media', 'process.js')).href;
+    const endless = JSON.stringify(clip({ path: join(folder, 'endless.mp4'), seconds: 600 }));
+    const script = `import { createMediaProcess } from '${compiled}'; createMediaProcess().drawClip(${endless});`;
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', script], { env: {}, stdio: 'ignore' });
+    const child = await until(
+      () => readdirSync(folder).some((name) => name.startsWith('endless')) && childOf(parent.pid),
+    );
+    parent.kill('SIGKILL');
+    await until(() => parents().get(child) === undefined);
   }, 30_000);
 
   it('rejects what is under way and what is waiting when it is closed, and leaves no half of a clip', async () => {
@@ -119,3 +142,14 @@ describe('the media process', () => {
     }
   });
 });
+
+/** Every process with the one that started it. */
+function parents(): Map<number, number> {
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat='], { encoding: 'utf8' }).trim().split('\n');
+  const rows = lines.map((line) => line.trim().split(/\s+/)).filter(([, , state]) => !state?.startsWith('Z'));
+  return new Map(rows.map(([pid, parent]) => [Number(pid), Number(parent)]));
+}
+
+function childOf(parent: number | undefined): number | undefined {
+  return [...parents()].find(([, started]) => started === parent)?.[0];
+}

@@ -115,7 +115,7 @@ describe('stills of a video', () => {
     // Opening a pipe that nobody writes to never returns.
     execFileSync('mkfifo', [pipe]);
     writeFileSync(file('bomb.mp4'), aHeaderBomb({ entries: 2_000_000 }));
-    start({ timeoutMs: 1_500, memoryLimitMb: 40, maxConcurrent: 1, limits: { maxFrames: 1e9 } });
+    start({ timeoutMs: 5_000, memoryLimitMb: 40, maxConcurrent: 1, limits: { maxFrames: 1e9 } });
     await expect(media[draw]({ path: pipe, to: file('none') })).rejects.toMatchObject({ reason: 'timed_out' });
     const bombed = media[draw]({ path: file('bomb.mp4'), to: file('none') });
     await expect(bombed).rejects.toMatchObject({ reason: expect.stringMatching(/out_of_memory|timed_out/) });
