@@ -76,7 +76,7 @@ module.exports = {
       from: { path: '^api/dialects/([^/]+)/' },
       to: {
         path: '^(store|dispatch|runtime|artifacts|workflows|api)/',
-        pathNot: ['^api/dialects/$1/', '^api/(jobs|webhooks)\\.ts$', '^api/middleware/'],
+        pathNot: ['^api/dialects/$1/', '^api/(jobs|pipelines|webhooks)\\.ts$', '^api/middleware/'],
       },
     },
     {

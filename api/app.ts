@@ -13,11 +13,13 @@ import { createJsonBody } from './middleware/json-body.js';
 import { createRequestLog } from './middleware/log-requests.js';
 import { createRateLimit } from './middleware/rate-limit.js';
 import { describeApi } from './openapi.js';
+import type { PipelineApi } from './pipelines.js';
 import type { WebhookApi } from './webhooks.js';
 
 export type AppDeps = HealthDeps & {
   jobs: JobApi;
   webhooks: WebhookApi;
+  pipelines: PipelineApi;
   findCaller: (secret: string) => Promise<Caller | undefined>;
   maxBodyBytes: number;
   callbacks: Omit<CallbackDeps, 'logger'>;
@@ -25,7 +27,16 @@ export type AppDeps = HealthDeps & {
 };
 
 /** The HTTP application: what every request passes through, and the dialects. */
-export function createApp({ jobs, webhooks, findCaller, maxBodyBytes, callbacks, logger, ...health }: AppDeps): Express {
+export function createApp({
+  jobs,
+  webhooks,
+  pipelines,
+  findCaller,
+  maxBodyBytes,
+  callbacks,
+  logger,
+  ...health
+}: AppDeps): Express {
   const app = express();
   app.disable('x-powered-by');
   // Answers change as jobs do; hashing each of them for a tag would cost more than it saves. Files have their own.
@@ -41,6 +52,7 @@ export function createApp({ jobs, webhooks, findCaller, maxBodyBytes, callbacks,
   const dialects = createDialects({
     jobs,
     webhooks,
+    pipelines,
     authenticate: createAuthentication(findCaller),
     limitRate: createRateLimit(),
     readJson: createJsonBody({ maxBytes: maxBodyBytes }),

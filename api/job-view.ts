@@ -76,7 +76,8 @@ export function viewOfJob(row: JobRow, videos: readonly ArtifactRow[], settings:
   };
 }
 
-function viewOfVideo(video: ArtifactRow, settings: ViewSettings): Video {
+/** Also of what a pipeline's step has made, which may be a still. */
+export function viewOfVideo(video: ArtifactRow, settings: ViewSettings): Video {
   return {
     contentType: video.content_type,
     link: video.is_kept ? signedLink(video, settings) : null,
@@ -89,14 +90,25 @@ function viewOfVideo(video: ArtifactRow, settings: ViewSettings): Video {
 }
 
 function signedLink(video: ArtifactRow, { signer, publicUrl, linkLifetimeSeconds }: ViewSettings): Video['link'] {
-  const { job_id: jobId, variant, expires_at } = video;
-  if (jobId === null) return null;
+  const { job_id: jobId, pipeline_id: pipelineId, pipeline_step: step, variant, expires_at } = video;
   const index = variant ?? 0;
   const lifetimeEnd = Date.now() + linkLifetimeSeconds * MS_PER_SECOND;
   const expiresAtSeconds = Math.floor(Math.min(lifetimeEnd, expires_at.getTime()) / MS_PER_SECOND);
+  const expiresAt = new Date(expiresAtSeconds * MS_PER_SECOND);
+  if (jobId === null) {
+    if (pipelineId === null || step === null) return null;
+    const signature = signer.sign({ id: stepLinkId(pipelineId, step), index: 0, expiresAtSeconds });
+    const path = `/api/v1/videos/pipelines/${pipelineId}/steps/${step}/content`;
+    return { url: `${publicUrl}${path}?expires=${expiresAtSeconds}&signature=${signature}`, expiresAt };
+  }
   const signature = signer.sign({ id: jobId, index, expiresAtSeconds });
   const url = `${publicUrl}${contentPath(jobId)}?index=${index}&expires=${expiresAtSeconds}&signature=${signature}`;
-  return { url, expiresAt: new Date(expiresAtSeconds * MS_PER_SECOND) };
+  return { url, expiresAt };
+}
+
+/** What a link to the file of a step is signed for. */
+export function stepLinkId(pipelineId: string, step: string): string {
+  return `${pipelineId}/${step}`;
 }
 
 function describeError(code: string): Job['error'] {

@@ -28,7 +28,9 @@ import { createLedger } from '../store/ledger.js';
 import { migrate } from '../store/migrate.js';
 import { createPipelineQueue } from '../store/pipeline-queue.js';
 import { createProviderHealth } from '../store/provider-health.js';
+import { createPipelineControl } from '../store/pipeline-control.js';
 import { createSettlement } from '../store/settlement.js';
+import { createPipelines } from '../store/pipelines.js';
 import { createSweepList } from '../store/sweep.js';
 import { createUsage } from '../store/usage.js';
 import { createWebhookEndpoints } from '../store/webhook-endpoints.js';
@@ -37,12 +39,13 @@ import { createWebhookQueue } from '../store/webhook-queue.js';
 import { createWorkspaces } from '../store/workspaces.js';
 import { createApp } from './app.js';
 import { createFetchImage } from './fetch-image.js';
-import { createJobApi } from './jobs.js';
+import { createJobApi, type JobApiDeps } from './jobs.js';
 import { createLiveJobs } from './live-jobs.js';
 import { createPublicModels } from './models.js';
 import { startServer } from './server.js';
 import { serviceTimingOf } from './service-timing.js';
 import { createWebhookApi } from './webhooks.js';
+import { createPipelineApi } from './pipelines.js';
 
 /** Builds everything the API needs and serves it until the process is told to stop. */
 const TEMPORAL_PING_MS = 1_000;
@@ -110,7 +113,14 @@ const fetchGuarded = createGuardedFetch({
   onConnect: (connection) => logger.debug(connection, 'connected to an address that somebody else chose'),
 });
 
-const jobs = createJobApi({
+const media = createMediaProcess();
+const probeVideo = (path: string) =>
+  media.probeVideo(path).catch((error: unknown) => {
+    if (error instanceof MediaError && isVerdictOnFile(error)) return undefined;
+    throw error;
+  });
+
+const jobDeps: JobApiDeps = {
   jobs: announcingJobs(createJobs(database), announcer),
   jobList: createJobList(database),
   jobEvents,
@@ -137,7 +147,8 @@ const jobs = createJobApi({
   linkLifetimeSeconds: config.LINK_LIFETIME_SECONDS,
   retentionDays: config.ARTIFACT_RETENTION_DAYS,
   wakeDispatcher: () => dispatcher.wake(),
-});
+};
+const jobs = createJobApi(jobDeps);
 
 const app = createApp({
   jobs,
@@ -146,6 +157,11 @@ const app = createApp({
     log: createWebhookLog(database),
     allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
     wakeDispatcher: () => dispatcher.wake(),
+  pipelines: createPipelineApi({
+    ...jobDeps,
+    pipelines: createPipelines(database),
+    control: createPipelineControl(database),
+  }),
   }),
   findCaller: (secret) => workspaces.authenticate(secret),
   maxBodyBytes: config.MAX_BODY_BYTES,

@@ -1,14 +1,14 @@
 import type { ArtifactStore } from '../artifacts/store.js';
-import { ServiceError } from '../contract/errors.js';
+import { isOutsideSource } from '../contract/pipeline.js';
 import type { StepDefinition } from '../contract/pipeline-definition.js';
 import { newId } from '../runtime/ids.js';
-import type { ArtifactRow } from '../store/artifacts.js';
 import type { PipelineJobs } from '../store/pipeline-jobs.js';
 import type { StepFiles } from '../store/step-files.js';
 import { normalForm } from './accept.js';
 import { removeInputs, storeInputs } from './inputs.js';
 import type { JobRequest, RequestField } from './job-request.js';
 import { type PrepareDeps, prepareJob } from './prepare.js';
+import { gone, readKept, withImages } from './step-images.js';
 
 export type StepJobDeps = PrepareDeps & {
   store: ArtifactStore;
@@ -24,7 +24,7 @@ type StepOfRun = { pipelineId: string; run: number; step: string };
  * that has a job keeps it. For the worker, which is handed it as a function.
  */
 export function createStepJobs(deps: StepJobDeps) {
-  const { store, retentionDays, pipelineJobs } = deps;
+  const { store, retentionDays, uploads, pipelineJobs } = deps;
 
   return async ({ pipelineId, run, step }: StepOfRun): Promise<{ jobId: string } | undefined> => {
     const asked = await pipelineJobs.find({ pipelineId, step });
@@ -33,7 +33,7 @@ export function createStepJobs(deps: StepJobDeps) {
     const request = await requestOf(deps, { pipelineId, definition });
     const caller = { workspaceId, unknownPolicy };
     const prepared = await prepareJob(deps, request, { caller, wordFor: wordsOf(step, definition) });
-    const inputs = await storeInputs(store, prepared.inputs, { retentionDays });
+    const inputs = await storeInputs(store, prepared.inputs, { workspaceId, retentionDays, uploads });
     const { plan, priceMicrosPerSecond, holdMicros } = prepared;
     const { callbackUrl } = request;
     const owner = { workspaceId, apiKeyId, dialect: 'native', callbackUrl };
@@ -58,34 +58,17 @@ type Step = { pipelineId: string; definition: StepDefinition };
 async function requestOf(deps: StepJobDeps, { pipelineId, definition }: Step): Promise<JobRequest> {
   const { request, source } = definition;
   if (!request) throw new Error('not a job');
-  const { firstFrame, lastFrame, references, ...words } = request;
-  const bytesOf = async ({ artifactId }: { artifactId: string }) =>
-    readFile(deps.store, await deps.files.input({ pipelineId, artifactId }), 'An image of the step');
-  const found = source === undefined ? undefined : await deps.files.find({ pipelineId, source });
-  const isFollowUp = request.operation === 'extend' || request.operation === 'remix';
-  if (found && isFollowUp && found.jobId === null) throw gone(`The source ${source}`);
-  const first = firstFrame
-    ? await bytesOf(firstFrame)
-    : found && !isFollowUp && (await readFile(deps.store, found.file, `The source ${source}`));
-  return {
-    ...words,
-    ...(found && isFollowUp && { sourceVideo: found.jobId ?? '' }),
-    ...(first && { firstFrame: first }),
-    ...(lastFrame && { lastFrame: await bytesOf(lastFrame) }),
-    ...(references && { references: await Promise.all(references.map(bytesOf)) }),
-  };
-}
-
-async function readFile(store: ArtifactStore, file: ArtifactRow | undefined, what: string): Promise<Uint8Array> {
-  const bytes = file?.is_kept ? await store.read(file.location) : undefined;
-  if (!bytes) throw gone(what);
-  const pieces: Uint8Array[] = [];
-  for await (const piece of bytes) pieces.push(piece);
-  return Buffer.concat(pieces);
-}
-
-function gone(what: string): ServiceError {
-  return new ServiceError('content_gone', { detail: `${what} is no longer kept.` });
+  const imageOf = async (artifactId: string) =>
+    readKept(deps.store, await deps.files.input({ pipelineId, artifactId }), 'An image of the step');
+  const asked = await withImages(request, imageOf);
+  if (source === undefined) return asked;
+  const found = await deps.files.find({ pipelineId, source });
+  if (request.operation !== 'extend' && request.operation !== 'remix') {
+    return { ...asked, firstFrame: await readKept(deps.store, found.file, `The source ${source}`) };
+  }
+  const sourceVideo = isOutsideSource(source) ? source : found.jobId;
+  if (sourceVideo === null) throw gone(`The source ${source}`);
+  return { ...asked, sourceVideo };
 }
 
 /** Nobody waits for an answer any more: the words are for whoever reads why the step failed. */

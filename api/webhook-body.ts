@@ -3,15 +3,18 @@ import type { Artifacts } from '../store/artifacts.js';
 import type { Jobs } from '../store/jobs.js';
 import type { WebhookEndpoints } from '../store/webhook-endpoints.js';
 import type { WebhookLog } from '../store/webhook-log.js';
+import { pipelineAnswer } from './dialects/native/pipeline-answers.js';
 import { nativeEvent, nativeWebhook } from './dialects/native/webhook.js';
 import { deliveryAnswer, endpointAnswer } from './dialects/native/webhook-answers.js';
 import { webhookWords } from './dialects.js';
 import { type ViewSettings, viewOfJob } from './job-view.js';
+import type { Pipeline } from './pipeline-view.js';
 
 export type WebhookBodyDeps = ViewSettings & {
   jobs: Pick<Jobs, 'find'>;
   artifacts: Pick<Artifacts, 'videosOf'>;
   endpoints: Pick<WebhookEndpoints, 'find'>;
+  findPipeline: (owned: { id: string; workspaceId: string }) => Promise<Pipeline | undefined>;
   log: Pick<WebhookLog, 'find'>;
 };
 
@@ -39,8 +42,10 @@ export function createWebhookBody(deps: WebhookBodyDeps): (event: WebhookEvent) 
         const delivery = await deps.log.find({ id, workspaceId });
         return delivery && nativeEvent(event, deliveryAnswer(delivery));
       }
-      case 'pipeline':
-        return undefined;
+      case 'pipeline': {
+        const pipeline = await deps.findPipeline({ id, workspaceId });
+        return pipeline && nativeEvent(event, pipelineAnswer(pipeline, deps));
+      }
     }
   }
 

@@ -1,5 +1,13 @@
 /** What a workspace can be told of. `webhook.test` goes to the endpoint that is tested and cannot be chosen. */
-export const webhookEventTypes = ['job.succeeded', 'job.failed', 'job.canceled', 'webhook.exhausted'] as const;
+export const webhookEventTypes = [
+  'job.succeeded',
+  'job.failed',
+  'job.canceled',
+  'pipeline.succeeded',
+  'pipeline.failed',
+  'pipeline.canceled',
+  'webhook.exhausted',
+] as const;
 export type WebhookEventType = (typeof webhookEventTypes)[number];
 
 /** What became of a delivery. `exhausted`: nobody took it, and it can be sent again; `canceled`: there is nobody, or nothing, left to tell. */

@@ -109,7 +109,8 @@ const unreserveStatement = {
 
 const finishStatement = {
   name: 'finish_pipeline',
-  text: 'update pipelines set state = $2, finished_at = now() where id = $1',
+  text: `update pipelines set state = $2, finished_at = now() where id = $1
+    returning queue_webhook(workspace_id, 'pipeline.' || $2, 'pipeline', id, callback_url)`,
 };
 
 export type NewStepArtifact = {

@@ -3,7 +3,7 @@ import { formatUsd, type Micros } from '../contract/money.js';
 import type { FailurePolicy, StepKind } from '../contract/pipeline.js';
 import type { StepDefinition } from '../contract/pipeline-definition.js';
 import type { JobState } from '../contract/states.js';
-import type { StoredInput } from './artifacts.js';
+import type { ArtifactRow, StoredInput } from './artifacts.js';
 import { type Database, isLockTimeout, type Runner, violates } from './database.js';
 import { type PipelineRow, pipelineColumns, type StepRow, stepColumns, stepTables } from './pipeline-row.js';
 
@@ -104,9 +104,16 @@ const stepsOfStatement = {
 
 const spentStatement = {
   name: 'spent_by_pipelines',
-  text: `select pipeline_id, sum(case when finished_at is null then 0 else captured_micros end)::bigint as captured,
-      sum(case when finished_at is null then held_micros else 0 end)::bigint as held
-    from jobs where pipeline_id = any($1) group by pipeline_id`,
+  text: `select pipeline_id, coalesce(sum(captured_micros), 0)::bigint as captured from jobs
+    where pipeline_id = any($1) group by pipeline_id`,
+};
+
+const filesStatement = {
+  name: 'files_of_pipeline',
+  text: `select artifacts.*, artifacts.deleted_at is null and artifacts.expires_at > now() as is_kept
+    from artifacts left join jobs on jobs.id = artifacts.job_id
+    where artifacts.pipeline_id = $1 or (jobs.pipeline_id = $1 and artifacts.role = 'video' and jobs.deleted_at is null)
+    order by artifacts.job_id, artifacts.variant`,
 };
 
 const pageStatement = {
@@ -189,8 +196,11 @@ export function createPipelines(database: Database) {
 
     stepsOf: (ids: string[]) => run<StepRow>(stepsOfStatement, [ids]),
 
-    /** What the jobs of each have been charged, and hold. */
-    spentBy: (ids: string[]) => run<{ pipeline_id: string; captured: Micros; held: Micros }>(spentStatement, [ids]),
+    /** What the jobs of each have been charged. */
+    spentBy: (ids: string[]) => run<{ pipeline_id: string; captured: Micros }>(spentStatement, [ids]),
+
+    /** What its steps came with and have made, the videos of their jobs included. */
+    filesOf: (id: string) => run<ArtifactRow>(filesStatement, [id]),
 
     /** Newest first. */
     async page({

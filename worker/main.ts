@@ -2,6 +2,7 @@ import { NativeConnection, Runtime } from '@temporalio/worker';
 import { createActivities } from '../activities/index.js';
 import { createWebhookTargets } from '../activities/webhook-targets.js';
 import { createFetchImage } from '../api/fetch-image.js';
+import { createPipelineFinder } from '../api/find-pipeline.js';
 import { createPublicModels } from '../api/models.js';
 import { serviceTimingOf } from '../api/service-timing.js';
 import { createStepJobs } from '../api/step-jobs.js';
@@ -37,6 +38,7 @@ import { createOrphans } from '../store/orphans.js';
 import { createPipelineJobs } from '../store/pipeline-jobs.js';
 import { createPipelineProgress } from '../store/pipeline-progress.js';
 import { createPipelineQueue } from '../store/pipeline-queue.js';
+import { createPipelines } from '../store/pipelines.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
 import { createStepFiles } from '../store/step-files.js';
@@ -125,6 +127,12 @@ const activities = createActivities({
       endpoints: createWebhookEndpoints(database),
       log: createWebhookLog(database),
       signer,
+      findPipeline: createPipelineFinder({
+        pipelines: createPipelines(database),
+        signer,
+        publicUrl: config.PUBLIC_URL.replace(/\/+$/, ''),
+        linkLifetimeSeconds: config.LINK_LIFETIME_SECONDS,
+      }),
       publicUrl: config.PUBLIC_URL.replace(/\/+$/, ''),
       linkLifetimeSeconds: config.LINK_LIFETIME_SECONDS,
     }),

@@ -1,5 +1,6 @@
 import type { RequestHandler, Router } from 'express';
 import type { JobApi } from '../jobs.js';
+import type { PipelineApi } from '../pipelines.js';
 import type { WebhookApi } from '../webhooks.js';
 import type { Credential } from './authenticate.js';
 import type { RenderError } from './errors.js';
@@ -8,6 +9,7 @@ import type { RenderError } from './errors.js';
 export type DialectDeps = {
   jobs: JobApi;
   webhooks: WebhookApi;
+  pipelines: PipelineApi;
   /** Lets in who has a valid key; how a key is sent differs between dialects. */
   authenticate: (credential: Credential) => RequestHandler;
   limitRate: RequestHandler;

@@ -1,17 +1,25 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createPipelineFinder } from '../../api/find-pipeline.js';
 import { createWebhookBody } from '../../api/webhook-body.js';
 import { createLinkSigner } from '../../artifacts/signed-links.js';
 import { createArtifacts } from '../../store/artifacts.js';
 import { createJobs } from '../../store/jobs.js';
+import { createPipelineProgress } from '../../store/pipeline-progress.js';
+import { createPipelines } from '../../store/pipelines.js';
 import { createWebhookDeliveries } from '../../store/webhook-deliveries.js';
 import { createWebhookEndpoints } from '../../store/webhook-endpoints.js';
 import { createWebhookLog } from '../../store/webhook-log.js';
-import { type Api, startApi } from '../support/api.js';
+import { type Api, readJson, startApi } from '../support/api.js';
 import { checkEventAsDescribed } from '../support/described.js';
 import { aNewJob } from '../support/jobs.js';
 import { livesOf } from '../support/lives.js';
 import { deliveriesOf } from '../support/webhooks.js';
 
+const settings = {
+  signer: createLinkSigner('a secret for tests, long enough for links'),
+  publicUrl: 'https://reelay.test',
+  linkLifetimeSeconds: 3_600,
+};
 const callbackUrl = 'https://caller.example/own';
 const suffixOf = (id: string) => id.slice(id.indexOf('_'));
 
@@ -29,9 +37,8 @@ describe('the body of a webhook', () => {
       artifacts: createArtifacts(database),
       endpoints: createWebhookEndpoints(database),
       log: createWebhookLog(database),
-      signer: createLinkSigner('a secret for tests, long enough for links'),
-      publicUrl: 'https://reelay.test',
-      linkLifetimeSeconds: 3_600,
+      findPipeline: createPipelineFinder({ pipelines: createPipelines(database), ...settings }),
+      ...settings,
     });
   });
   afterAll(() => api.close());
@@ -123,6 +130,29 @@ describe('the body of a webhook', () => {
     expect(Math.abs((await lifetimeOf('apixo')) - 15 * 24 * 60 * 60)).toBeLessThan(5);
     expect(Math.abs((await lifetimeOf('pixazo')) - 24 * 60 * 60)).toBeLessThan(5);
     expect(Math.abs((await lifetimeOf('native')) - 3_600)).toBeLessThan(5);
+  });
+
+  it('to the address of a pipeline, and to an endpoint, is an event with the pipeline, as reading it answers', async () => {
+    const workspace = await api.addWorkspace();
+    const { workspaceId } = workspace;
+    const endpoint = { url: 'https://caller.example/all', description: '', eventTypes: ['pipeline.failed' as const] };
+    await createWebhookEndpoints(api.database).create({ workspaceId, ...endpoint });
+    const shot = { name: 'shot', kind: 'text_to_video', model: 'sora', prompt: 'a boat', seconds: 8 };
+    const wanted = { steps: [shot], callback_url: callbackUrl };
+    const created = await readJson(await workspace.post('/api/v1/videos/pipelines', wanted));
+    const pipelineId = String(created.id);
+    const progress = createPipelineProgress(api.database);
+    await progress.start({ pipelineId, run: 1 });
+    await progress.finish({ pipelineId, run: 1, state: 'failed' });
+    const deliveries = await deliveriesOf(api.database, workspaceId);
+    expect(deliveries).toHaveLength(2);
+    for (const { id } of deliveries) {
+      const { event } = (await createWebhookDeliveries(api.database).load(id)) ?? {};
+      const body = JSON.parse((event && (await render(event))) ?? 'null');
+      expect(body).toMatchObject({ type: 'pipeline.failed', data: { id: pipelineId, status: 'failed' } });
+      expect(body.data).toEqual(await readJson(await workspace.get(`/api/v1/videos/pipelines/${pipelineId}`)));
+      checkEventAsDescribed('pipeline.failed', body);
+    }
   });
 
   it('is missing when the job was deleted', async () => {

@@ -7,6 +7,7 @@ import { createFetchImage } from '../../api/fetch-image.js';
 import { createJobApi, type JobApiDeps } from '../../api/jobs.js';
 import { createLiveJobs } from '../../api/live-jobs.js';
 import { createPublicModels } from '../../api/models.js';
+import { createPipelineApi } from '../../api/pipelines.js';
 import { startServer } from '../../api/server.js';
 import { createWebhookApi } from '../../api/webhooks.js';
 import { createDiskStore } from '../../artifacts/disk-store.js';
@@ -25,6 +26,8 @@ import { createJobEvents } from '../../store/job-events.js';
 import { createJobList } from '../../store/job-list.js';
 import { createJobs } from '../../store/jobs.js';
 import { createLedger } from '../../store/ledger.js';
+import { createPipelineControl } from '../../store/pipeline-control.js';
+import { createPipelines } from '../../store/pipelines.js';
 import { createSettlement } from '../../store/settlement.js';
 import { createUsage } from '../../store/usage.js';
 import { createWebhookEndpoints } from '../../store/webhook-endpoints.js';
@@ -102,7 +105,7 @@ export async function startApi({
   const liveJobs = createLiveJobs({ jobEvents, logger, lookEveryMs: LOOK_EVERY_MS });
   let wakeCount = 0;
 
-  const jobApi = createJobApi({
+  const deps: JobApiDeps = {
     jobs,
     jobList: createJobList(database),
     jobEvents,
@@ -129,12 +132,15 @@ export async function startApi({
       wakeCount += 1;
     },
     ...jobDeps,
-  });
+  };
+  const jobApi = createJobApi(deps);
+  const pipelines = createPipelines(database);
   const application = createApp({
     jobs: jobApi,
     webhooks: createWebhookApi({
       endpoints: createWebhookEndpoints(database),
       log: createWebhookLog(database),
+    pipelines: createPipelineApi({ ...deps, pipelines, control: createPipelineControl(database) }),
       allowLoopbackPorts,
       wakeDispatcher: () => {
         wakeCount += 1;

@@ -54,7 +54,8 @@ export function jobAnswer(job: Job, { showsQueued, publicUrl, temporalLink }: Jo
   };
 }
 
-function videoAnswer({ link, ...video }: Job['videos'][number]): JobAnswer['data'][number] {
+/** Also of a still. */
+export function videoAnswer({ link, ...video }: Job['videos'][number]): JobAnswer['data'][number] {
   return {
     url: link?.url ?? null,
     content_type: video.contentType,

@@ -9,7 +9,7 @@ const idSchema = z
   .meta({ description: 'The id of a job', example: 'job_01kaz0000000000000000000zz' });
 export const ofJob = { path: z.object({ id: idSchema }) };
 
-function fileOperation(operationId: string, summary: string): ZodOpenApiOperationObject {
+export function fileOperation(operationId: string, summary: string): ZodOpenApiOperationObject {
   const headers = z.object({
     ETag: z.string().max(66).meta({ description: 'The SHA-256 of the bytes, in quotes; strong' }),
     'Accept-Ranges': z.literal('bytes'),

@@ -16,7 +16,8 @@ import {
 import { eventHeadersSchema, eventListSchema, eventQuerySchema } from './event-schemas.js';
 import { contentOperation, inputOperation, ofJob } from './file-operations.js';
 import { modelListSchema, modelSchema, quoteSchema } from './model-schemas.js';
-import { listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
+import { pipelinePaths } from './pipeline-operations.js';
+import { followUpSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
 import { webhookEvents, webhookPaths } from './webhook-operations.js';
 
 const unknownJob = { 404: { description: 'The workspace has no such job' } };
@@ -100,6 +101,23 @@ const createJob: ZodOpenApiOperationObject = {
 };
 
 const listJobs: ZodOpenApiOperationObject = {
+/** A job with its operation and its source in the address. */
+function followUp(operation: 'extend' | 'remix', summary: string): ZodOpenApiOperationObject {
+  return {
+    ...createJob,
+    operationId: `${operation}Job`,
+    summary,
+    description: 'The same as creating a job with this operation and this source.',
+    requestParams: { ...createJob.requestParams, ...ofJob },
+    requestBody: { required: true, ...json(followUpSchema) },
+    responses: {
+      ...createJob.responses,
+      404: { description: 'The workspace has no such job' },
+      409: { description: '`job_not_finished`: the job is open; `idempotency_in_flight`' },
+    },
+  };
+}
+
   operationId: 'listJobs',
   summary: 'List jobs, newest first',
   requestParams: { query: listSchema },
@@ -166,6 +184,8 @@ export const nativeDescription: DialectDescription = {
       },
     },
     '/api/v1/videos/jobs/{id}/cancel': {
+    '/api/v1/videos/jobs/{id}/extend': { post: followUp('extend', 'Go on where a finished job ends') },
+    '/api/v1/videos/jobs/{id}/remix': { post: followUp('remix', 'Make a finished job anew') },
       post: {
         operationId: 'cancelJob',
         summary: 'Stop a job',
@@ -247,6 +267,8 @@ export const nativeDescription: DialectDescription = {
     },
     ...webhookPaths,
     '/api/v1/usage': {
+    ...pipelinePaths,
+    ...filePaths,
       get: {
         operationId: 'getUsage',
         summary: 'Report jobs, seconds and money by day, and the balance',

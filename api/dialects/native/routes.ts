@@ -14,7 +14,17 @@ import { attemptAnswer, jobAnswer, liveAnswer, usageAnswer } from './answers.js'
 import { renderProblem } from './errors.js';
 import { createEventRoutes } from './event-routes.js';
 import { createModelRoutes } from './model-routes.js';
-import { contentSchema, inputLinkSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
+import { createPipelineRoutes } from './pipeline-routes.js';
+import {
+  contentSchema,
+  followUpSchema,
+  inputLinkSchema,
+  listSchema,
+  type NewJobBody,
+  newJobSchema,
+  statusSchema,
+  usageSchema,
+} from './schemas.js';
 import { translateRequest } from './translate.js';
 import { createWebhookRoutes } from './webhook-routes.js';
 
@@ -33,6 +43,7 @@ export function createNativeDialect(deps: DialectDeps): Dialect {
     createEventRoutes(deps),
     createModelRoutes(deps),
     createWebhookRoutes(deps),
+    createPipelineRoutes(deps),
   );
   return { prefixes: ['/api/v1'], router, renderError: renderProblem };
 }
@@ -47,17 +58,27 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
     return jobAnswer(job, { showsQueued, publicUrl: jobs.publicUrl, temporalLink });
   };
 
-  const jobsPath = router.route('/videos/jobs');
-  jobsPath.post(writing, readJson, async (request: Request, response: Response) => {
-    const { request: wanted, wordFor } = translateRequest(parseRequest(newJobSchema, request.body));
-    const place = { dialect: 'native', route: 'POST /api/v1/videos/jobs' };
-    const job = await takeJob(jobs, { request, response, wanted, wordFor, ...place });
-    const body = answer(job, request, { showsQueued: false });
+  async function create(
+    request: Request<unknown>,
+    response: Response,
+    { body, route }: { body: NewJobBody; route: string },
+  ) {
+    const { request: wanted, wordFor } = translateRequest(body);
+    const job = await takeJob(jobs, { request, response, wanted, wordFor, dialect: 'native', route });
+    const shown = answer(job, request, { showsQueued: false });
     const isDone = job.finishedAt !== null && readWaitSeconds(request.get('prefer')) !== undefined;
     response
       .status(isDone ? 201 : 202)
-      .location(body.links.self)
-      .json(body);
+      .location(shown.links.self)
+      .json(shown);
+  }
+
+  const jobsPath = router.route('/videos/jobs');
+  jobsPath.post(writing, readJson, async (request: Request, response: Response) => {
+    await create(request, response, {
+      body: parseRequest(newJobSchema, request.body),
+      route: 'POST /api/v1/videos/jobs',
+    });
   });
   jobsPath.get(reading, async (request: Request, response: Response) => {
     const { limit, after, status, model, provider, ...more } = parseRequest(listSchema, request.query);
@@ -107,6 +128,17 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
 
   const cancelPath = router.route('/videos/jobs/:id/cancel');
   cancelPath.post(writing, async (request: Request<OfJob>, response: Response) => {
+  for (const operation of ['extend', 'remix'] as const) {
+    const followUpPath = router.route(`/videos/jobs/:id/${operation}`);
+    followUpPath.post(writing, readJson, async (request: Request<OfJob>, response: Response) => {
+      const asked = parseRequest(followUpSchema, request.body);
+      const { id } = await jobs.get(request.params.id, callerOf(request));
+      const body = { ...asked, video_operation: operation, source_video: id };
+      await create(request, response, { body, route: `POST /api/v1/videos/jobs/{id}/${operation}` });
+    });
+    followUpPath.all(allowOnly('POST'));
+  }
+
     const job = await jobs.cancel(request.params.id, callerOf(request));
     response.status(job.finishedAt ? 200 : 202).json(answer(job, request, { showsQueued: true }));
   });

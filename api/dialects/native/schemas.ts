@@ -136,6 +136,23 @@ export const newJobSchema = z
   .meta({ id: 'NewJob' });
 export type NewJobBody = z.infer<typeof newJobSchema>;
 
+/** What an extend or a remix takes beside the job that it goes on from. */
+export const followUpSchema = newJobSchema
+  .omit({
+    video_operation: true,
+    task: true,
+    source_video: true,
+    source_video_id: true,
+    video_id: true,
+    start_frame: true,
+    first_frame: true,
+    image: true,
+    input_reference: true,
+    last_frame: true,
+    end_frame: true,
+  })
+  .meta({ id: 'FollowUp' });
+
 /** Which job `status` is about, by one of three names, in the query or in the body. */
 const jobNameSchema = wordSchema.optional();
 export const statusSchema = z.strictObject({
@@ -194,6 +211,12 @@ export const contentSchema = z.object({
     .enum(contentKinds)
     .default('video')
     .meta({ description: 'The video itself, one still, or a sheet of many' }),
+  expires: expiresSchema.optional().meta({ description: 'Of a signed link: seconds since 1970' }),
+  signature: signatureSchema.optional().meta({ description: 'Of a signed link, which needs no key' }),
+});
+
+/** The file of a pipeline's step: with a key, or by a signed link. */
+export const stepLinkSchema = z.strictObject({
   expires: expiresSchema.optional().meta({ description: 'Of a signed link: seconds since 1970' }),
   signature: signatureSchema.optional().meta({ description: 'Of a signed link, which needs no key' }),
 });

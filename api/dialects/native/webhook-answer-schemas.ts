@@ -7,6 +7,7 @@ import {
   type webhookEventTypes,
 } from '../../../contract/webhooks.js';
 import { addressSchema, countSchema, instantSchema, jobSchema, nameSchema, textSchema } from './answer-schemas.js';
+import { pipelineSchema } from './pipeline-answer-schemas.js';
 
 const MAX_PER_PAGE = 100;
 const idSchema = z.string().max(40);
@@ -116,6 +117,9 @@ export const eventSchemas = {
   'job.succeeded': eventOf('job.succeeded', jobSchema),
   'job.failed': eventOf('job.failed', jobSchema),
   'job.canceled': eventOf('job.canceled', jobSchema),
+  'pipeline.succeeded': eventOf('pipeline.succeeded', pipelineSchema),
+  'pipeline.failed': eventOf('pipeline.failed', pipelineSchema),
+  'pipeline.canceled': eventOf('pipeline.canceled', pipelineSchema),
   'webhook.exhausted': eventOf('webhook.exhausted', deliverySchema),
   'webhook.test': eventOf('webhook.test', endpointSchema),
 } as const satisfies Record<(typeof webhookEventTypes)[number] | 'webhook.test', z.ZodType>;

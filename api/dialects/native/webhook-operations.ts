@@ -148,6 +148,9 @@ const summaries: Record<keyof typeof eventSchemas, string> = {
   'job.succeeded': 'A job has its video',
   'job.failed': 'A job has failed',
   'job.canceled': 'A job was canceled',
+  'pipeline.succeeded': 'A pipeline has succeeded in every step',
+  'pipeline.failed': 'A pipeline has failed',
+  'pipeline.canceled': 'A pipeline was canceled',
   'webhook.exhausted': 'Nobody took a delivery to another address',
   'webhook.test': 'Somebody asked for a test',
 };

@@ -1,0 +1,133 @@
+import { ServiceError } from '../contract/errors.js';
+import type { Micros } from '../contract/money.js';
+import { isOutsideSource } from '../contract/pipeline.js';
+import type { Caller } from '../store/workspaces.js';
+import type { ReadInput } from './inputs.js';
+import type { JobRequest } from './job-request.js';
+import { inStep, type WantedStep } from './pipeline-request.js';
+import { type Asking, type PlannedInputs, type PrepareDeps, type PreparedJob, prepareJob } from './prepare.js';
+import { type FoundSource, findSource } from './source-video.js';
+
+/** What a step will leave behind, as far as that is known: a video, once for each place that may make it, or an image. */
+export type Product = { videos: FoundSource[] } | { image: ReadInput } | undefined;
+
+/** A step that can be done, and what it will cost at most. */
+export type PlannedStep = { step: WantedStep; prepared: PreparedJob | undefined; holdMicros: Micros };
+
+/** Stands for ids that are not there yet. */
+const PLANNED = 'planned';
+const BYTES_PER_PIXEL = 4;
+
+type Planning = {
+  steps: readonly WantedStep[];
+  caller: Pick<Caller, 'workspaceId' | 'unknownPolicy'>;
+  /** What steps have left behind that are not to be done again. */
+  kept?: ReadonlyMap<string, Product>;
+};
+
+/**
+ * Prepares each step as the job that it will be, with what is known now of the steps before it. Whatever can be refused is refused here,
+ * in the words of the step.
+ */
+export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Planning): Promise<PlannedStep[]> {
+  const products = new Map<string, Product>(kept);
+  const planned = new Map<string, PlannedStep>();
+
+  for (let left = [...steps]; left.length > 0; left = left.filter(({ name }) => !planned.has(name))) {
+    const ready = left.filter((step) => sourcesOf(step).every((name) => products.has(name)));
+    if (ready.length === 0) throw new Error('the steps go round');
+    for (const step of ready) await inStep(step, () => plan(step));
+  }
+  return steps.flatMap(({ name }) => planned.get(name) ?? []);
+
+  async function plan(step: WantedStep): Promise<void> {
+    const { name, source, sources = [], request } = step;
+    if (request) {
+      const { prepared, product } = await planJobStep(step, request);
+      const [first] = prepared;
+      planned.set(name, {
+        step,
+        prepared: first,
+        holdMicros: Math.max(...prepared.map(({ holdMicros }) => holdMicros)),
+      });
+      products.set(name, product);
+      return;
+    }
+    const named =
+      source === undefined
+        ? sources.map((text, index) => [text, `sources[${index}]`] as const)
+        : [[source, 'source'] as const];
+    const used = await Promise.all(named.map(([text, field]) => productOf(text, field)));
+    planned.set(name, { step, prepared: undefined, holdMicros: 0 });
+    products.set(name, leftBy(step, used));
+  }
+
+  async function planJobStep(step: WantedStep, request: JobRequest) {
+    const { kind, source } = step;
+    const asking: Asking = { caller, wordFor: (field) => (isSource(step, field) ? 'source' : step.wordFor(field)) };
+    const isFollowUp = kind === 'extend' || kind === 'remix';
+    const named = isFollowUp ? { sourceVideo: source } : source === undefined ? {} : { firstFrame: source };
+    const wanted = { ...request, ...named };
+    const product = source === undefined || isOutsideSource(source) ? undefined : products.get(source);
+    // Each place that may make the source is tried: who made it is known when it is made.
+    const inputs: PlannedInputs[] = !product
+      ? [{}]
+      : 'image' in product
+        ? [{ firstFrame: product.image }]
+        : product.videos.map((sourceVideo) => ({ sourceVideo }));
+    const prepared: PreparedJob[] = [];
+    let refusal: unknown;
+    for (const known of inputs) {
+      try {
+        prepared.push(await prepareJob(deps, wanted, asking, known));
+      } catch (error) {
+        if (!(error instanceof ServiceError)) throw error;
+        refusal ??= error;
+      }
+    }
+    if (prepared.length === 0) throw refusal;
+    return { prepared, product: { videos: prepared.flatMap((one) => videosOf(one)) } };
+  }
+
+  async function productOf(text: string, field: string): Promise<Product> {
+    if (!isOutsideSource(text)) return products.get(text);
+    return { videos: [await findSource(deps, { text, workspaceId: caller.workspaceId, field })] };
+  }
+}
+
+function sourcesOf({ source, sources = [] }: WantedStep): string[] {
+  return [source, ...sources].filter((text) => text !== undefined && !isOutsideSource(text)).map(String);
+}
+
+function isSource({ source }: WantedStep, field: Parameters<Asking['wordFor']>[0]): boolean {
+  return field === 'sourceVideo' || (field === 'firstFrame' && source !== undefined);
+}
+
+/** The videos that a job may come to, one for each of its routes. */
+function videosOf({ plan, model, request, shape, sourceVideo }: PreparedJob): FoundSource[] {
+  const before = request.operation === 'extend' ? (sourceVideo?.durationSeconds ?? 0) : 0;
+  return plan.routes.flatMap(({ account, upstreamModel, isBridged }) => {
+    const route = model.routes.find((one) => one.account === account && one.upstreamModel === upstreamModel);
+    if (!route) return [];
+    const { width, height } = shape.size ?? sourceVideo?.size ?? route.abilities.geometry.default;
+    const maker = isBridged ? {} : { task: { account, upstreamModel, id: PLANNED } };
+    const durationSeconds = before + request.durationSeconds;
+    return [{ jobId: PLANNED, artifactId: PLANNED, ...maker, size: { width, height }, durationSeconds }];
+  });
+}
+
+function leftBy({ kind }: WantedStep, used: readonly Product[]): Product {
+  const [first] = used;
+  if (kind === 'approval') return first;
+  const size = first && 'videos' in first ? first.videos[0]?.size : undefined;
+  if (kind === 'frame') return size && { image: plannedImage(size) };
+  // Joined videos have the size of the first.
+  return first;
+}
+
+/** A still that is yet to be taken, as large as one that does not compress at all. */
+function plannedImage({ width, height }: { width: number; height: number }): ReadInput {
+  const bytes = BYTES_PER_PIXEL * width * height;
+  const source = { content: new Uint8Array(), extension: 'png' };
+  return { id: PLANNED, contentType: 'image/png', source, bytes, sha256: '', width, height };
+}

@@ -1,0 +1,89 @@
+import type { ArtifactStore } from '../artifacts/store.js';
+import { ServiceError } from '../contract/errors.js';
+import type { ArtifactRow } from '../store/artifacts.js';
+import type { StepRow } from '../store/pipeline-row.js';
+import type { Pipelines } from '../store/pipelines.js';
+import type { Product } from './pipeline-plan.js';
+import { inStep, type WantedStep } from './pipeline-request.js';
+import type { PrepareDeps } from './prepare.js';
+import { findSource } from './source-video.js';
+import { readKept, withImages } from './step-images.js';
+
+type Deps = PrepareDeps & { store: ArtifactStore; pipelines: Pick<Pipelines, 'filesOf'> };
+type Again = { rows: readonly StepRow[]; edited: readonly WantedStep[] };
+
+/** Which steps run again, each as it was or as it is now, and with them all others, to be held against the rules. */
+export async function wantedAgain(deps: Deps, { rows, edited }: Again) {
+  for (const step of edited) {
+    await inStep(step, () => {
+      const row = rows.find(({ name }) => name === step.name);
+      const errors = (message: string) => ({ detail: message, errors: [{ field: 'name', message }] });
+      if (!row) throw new ServiceError('request_invalid', errors(`no step is named ${step.name}`));
+      if (row.state === 'succeeded') throw new ServiceError('request_invalid', errors('has succeeded and is kept'));
+      if (edited.filter(({ name }) => name === step.name).length > 1) {
+        throw new ServiceError('request_invalid', errors('is named twice'));
+      }
+    });
+  }
+  const files = await deps.pipelines.filesOf(rows[0]?.pipeline_id ?? '');
+  const all = await Promise.all(
+    rows.map(async (row) => edited.find(({ name }) => name === row.name) ?? wantedOf(deps, { row, files })),
+  );
+  const toRun = all.filter((_, index) => rows[index]?.state !== 'succeeded');
+  return { all, toRun };
+}
+
+/** What the steps have left behind that are kept. */
+export async function keptProducts(
+  deps: Deps,
+  { rows, workspaceId }: { rows: readonly StepRow[]; workspaceId: string },
+): Promise<Map<string, Product>> {
+  const products = new Map<string, Product>();
+  const files = await deps.pipelines.filesOf(rows[0]?.pipeline_id ?? '');
+  // Sources stand anywhere, so approvals come last: what they hand on is known by then.
+  const kept = rows.filter(({ state }) => state === 'succeeded');
+  for (const row of kept) {
+    if (row.job_id !== null) {
+      const found = await findSource(deps, { text: row.job_id, workspaceId, field: row.name });
+      products.set(row.name, { videos: [found] });
+      continue;
+    }
+    const file = files.find(({ id }) => id === row.artifact_id);
+    if (file) products.set(row.name, productOf(file));
+  }
+  for (let left = kept.filter(({ name }) => !products.has(name)); left.length > 0; ) {
+    const ready = left.filter(
+      ({ definition: { source } }) => source === undefined || !left.some(({ name }) => name === source),
+    );
+    for (const { name, definition } of ready) products.set(name, products.get(definition.source ?? ''));
+    left = left.filter((row) => !ready.includes(row));
+    if (ready.length === 0) break;
+  }
+  return products;
+}
+
+async function wantedOf(
+  { store }: Deps,
+  { row, files }: { row: StepRow; files: readonly ArtifactRow[] },
+): Promise<WantedStep> {
+  const { name, kind, definition, state } = row;
+  const { request, ...rest } = definition;
+  const wordFor = (field: string) => field;
+  const step = { name, kind, ...rest, path: `steps[${row.position}]`, wordFor };
+  // A step that is kept is not prepared again, so nobody needs its images.
+  if (!request || state === 'succeeded') return step;
+  const imageOf = (id: string) =>
+    readKept(
+      store,
+      files.find((file) => file.id === id),
+      'An image of the step',
+    );
+  return { ...step, request: await inStep(step, () => withImages(request, imageOf)) };
+}
+
+function productOf(file: ArtifactRow): Product {
+  const { id, content_type: contentType, location, bytes, sha256, width, height, duration_seconds: seconds } = file;
+  const size = { width: width ?? 0, height: height ?? 0 };
+  if (file.role === 'video') return { videos: [{ artifactId: id, size, durationSeconds: seconds ?? 0 }] };
+  return { image: { id, contentType, source: { location }, bytes, sha256, ...size } };
+}
