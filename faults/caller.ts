@@ -5,6 +5,7 @@ import type { AcceptedJob } from './cell.js';
 const jobSchema = z.object({
   id: z.string(),
   status: z.string(),
+  phase: z.string().nullable(),
   provider: z.string(),
   attempts: z.number(),
   error: z.object({ code: z.string() }).nullable(),
@@ -15,7 +16,10 @@ export type JobView = z.infer<typeof jobSchema>;
 const ANSWER_WITHIN_MS = 15_000;
 const TRY_AGAIN_MS = 100;
 const GIVE_UP_AFTER_MS = 180_000;
-const LOOK_AGAIN_MS = 50;
+/** The first looks tell the time that a job took; the later ones must not be a load of their own. */
+const FIRST_PAUSE_MS = 50;
+const LONGEST_PAUSE_MS = 500;
+const LONGER_EACH_TIME = 1.2;
 const endedStates = new Set(['succeeded', 'failed', 'canceled']);
 
 export type Wanted = { prompt: string; idempotencyKey: string; more?: Record<string, unknown> };
@@ -31,6 +35,20 @@ export function createCaller(address: () => { apiUrl: string; apiKey: string }) 
       signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
     });
   };
+
+  /** The job as soon as it is like this; undefined when it is not in time. */
+  async function seen(id: string, { as: isIt, withinMs }: { as: (job: JobView) => boolean; withinMs: number }) {
+    const giveUpAtMs = performance.now() + withinMs;
+    for (let pauseMs = FIRST_PAUSE_MS; performance.now() < giveUpAtMs; pauseMs *= LONGER_EACH_TIME) {
+      const response = await send('GET', `/api/v1/videos/jobs/${id}`).catch(() => undefined);
+      if (response?.ok) {
+        const job = jobSchema.parse(await response.json());
+        if (isIt(job)) return job;
+      }
+      await pause(Math.min(pauseMs, LONGEST_PAUSE_MS));
+    }
+    return undefined;
+  }
 
   return {
     send,
@@ -57,18 +75,9 @@ export function createCaller(address: () => { apiUrl: string; apiKey: string }) 
     },
 
     /** The job as it ended; undefined when it did not in time. */
-    async ended(id: string, withinMs: number): Promise<JobView | undefined> {
-      const giveUpAtMs = performance.now() + withinMs;
-      while (performance.now() < giveUpAtMs) {
-        const response = await send('GET', `/api/v1/videos/jobs/${id}`).catch(() => undefined);
-        if (response?.ok) {
-          const job = jobSchema.parse(await response.json());
-          if (endedStates.has(job.status)) return job;
-        }
-        await pause(LOOK_AGAIN_MS);
-      }
-      return undefined;
-    },
+    ended: (id: string, withinMs: number) => seen(id, { withinMs, as: ({ status }) => endedStates.has(status) }),
+
+    seen,
 
     /** Whether the wish was taken. */
     async cancel(id: string): Promise<boolean> {

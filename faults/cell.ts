@@ -26,6 +26,8 @@ export type Cell<Place = World> = {
   name: string;
   /** It touches more than its own jobs, so nothing else may run beside it. */
   isAlone: boolean;
+  /** It waits for something to be given up. */
+  isSlow?: boolean;
   /** Episodes in one run, where each takes long. */
   most?: number;
   /** Why it cannot run here; undefined when it can. */

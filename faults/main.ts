@@ -6,13 +6,14 @@ import { allCells } from './cells/all.js';
 import { checksOf } from './invariants/check.js';
 import { describeRun, printReport } from './report.js';
 import { isGood, runEpisodes } from './run.js';
+import { warmUp } from './warm-up.js';
 import { startWorld } from './world.js';
 
 /** `npm run faults -- [--seed N] [--episodes N] [--only PATTERN] [--list]`: breaks the real stack on purpose and checks what must hold. */
 const START = '<!-- run -->';
 const END = '<!-- /run -->';
 /** Twice the time that a download may take: what lies there longer belongs to nobody. */
-const FILES_GRACE_MS = 16_000;
+const FILES_GRACE_MS = 20_000;
 
 const { values } = parseArgs({
   options: {
@@ -41,6 +42,7 @@ async function run(): Promise<void> {
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
   try {
+    await warmUp(world);
     const report = await runEpisodes({
       world,
       cells,

@@ -1,3 +1,4 @@
+import { times } from '../bench/support/load.js';
 import type { AcceptedJob, Cell, Episode, EpisodeResult } from './cell.js';
 import type { Violation } from './invariants/violation.js';
 import { createRandom, type Random } from './random.js';
@@ -29,7 +30,7 @@ type Run<Place> = {
   checks: Checks;
   say: (text: string) => void;
 };
-/** What reads the invariants: of the jobs of a batch, and of the whole at the end. */
+/** What reads the invariants: of the jobs of an episode, and of the whole at the end. */
 export type Checks = {
   ofJobs(jobs: readonly AcceptedJob[]): Promise<Violation[]>;
   ofWhole(aJobId: string | undefined): Promise<Violation[]>;
@@ -52,23 +53,32 @@ export async function runEpisodes<Place>(run: Run<Place>): Promise<RunReport> {
   let done = 0;
 
   const planned = dealEpisodes({ cells: runnable, seed, episodes, random });
-  for (const batch of batchesOf(planned, together)) {
-    const results = await Promise.all(batch.map((each) => runOne(world, each)));
-    const jobs = results.flatMap((result) => result.jobs);
-    // The last one: what Temporal has of earlier ones may be lost on purpose.
-    aJobId = jobs.at(-1)?.id ?? aJobId;
-    const violations = await checks.ofJobs(jobs);
-    for (const [index, { cell }] of batch.entries()) {
-      const result = results[index];
-      if (result) note(reports, cell, result, violations);
-    }
-    done += batch.length;
-    const bad = results.flatMap((result) => result.violations).length + violations.length;
-    say(
-      `${done}/${planned.length} ${batch.map(({ cell }) => cell.name).join(' ')}${bad > 0 ? ` — ${bad} violations` : ''}`,
-    );
-  }
+  const alone = planned.filter(({ cell }) => cell.isAlone);
+  // Those that take long begin first, so that nobody has to wait for them at the end.
+  const sociable = planned
+    .filter(({ cell }) => !cell.isAlone)
+    .toSorted(({ cell: one }, { cell: other }) => rank(one) - rank(other));
+  await times(sociable.length, together, (index) => play(sociable[index]));
+  for (const each of alone) await play(each);
   return { seed, cells: [...reports.values()], skipped, violations: await checks.ofWhole(aJobId) };
+
+  async function play(each: Planned<Place> | undefined): Promise<void> {
+    if (!each) return;
+    const result = await runOne(world, each);
+    // The last one: what Temporal has of earlier ones may be lost on purpose.
+    aJobId = result.jobs.at(-1)?.id ?? aJobId;
+    const found = [...result.violations, ...(await checks.ofJobs(result.jobs)).map(describe)];
+    note(reports, each.cell, { ...result, violations: found });
+    done += 1;
+    say(`${done}/${planned.length} ${each.cell.name}${result.fired ? '' : ' — NOT FIRED'}`);
+    for (const what of found) say(`  ${what}`);
+  }
+}
+
+const rank = ({ isSlow = false }: { isSlow?: boolean }) => (isSlow ? 0 : 1);
+
+function describe({ invariant, jobId, what }: Violation): string {
+  return `${invariant} ${jobId ?? ''}: ${what}`;
 }
 
 type Deal<Place> = { cells: Cell<Place>[]; seed: number; episodes: number; random: Random };
@@ -89,14 +99,6 @@ function dealEpisodes<Place>({ cells, seed, episodes, random }: Deal<Place>): Pl
   return planned;
 }
 
-function batchesOf<Place>(planned: Planned<Place>[], most: number): Planned<Place>[][] {
-  const alone = planned.filter(({ cell }) => cell.isAlone).map((each) => [each]);
-  const sociable = planned.filter(({ cell }) => !cell.isAlone);
-  const together: Planned<Place>[][] = [];
-  for (let from = 0; from < sociable.length; from += most) together.push(sociable.slice(from, from + most));
-  return [...together, ...alone];
-}
-
 async function runOne<Place>(world: Place, { cell, episode }: Planned<Place>): Promise<EpisodeResult> {
   try {
     return await cell.run(world, episode);
@@ -106,23 +108,13 @@ async function runOne<Place>(world: Place, { cell, episode }: Planned<Place>): P
   }
 }
 
-function note(
-  reports: Map<string, CellReport>,
-  { name }: { name: string },
-  result: EpisodeResult,
-  found: Violation[],
-): void {
+function note(reports: Map<string, CellReport>, { name }: { name: string }, result: EpisodeResult): void {
   const report = reports.get(name) ?? { cell: name, episodes: 0, fired: 0, violations: [], recoveredMs: [] };
   reports.set(name, report);
   report.episodes += 1;
   if (result.fired) report.fired += 1;
   if (result.recoveredMs !== null) report.recoveredMs.push(result.recoveredMs);
-  const isOurs = (jobs: AcceptedJob[], jobId: string | null) => jobs.some(({ id }) => id === jobId);
-  const ofJobs = found.filter(({ jobId }) => isOurs(result.jobs, jobId));
-  report.violations.push(
-    ...result.violations,
-    ...ofJobs.map(({ invariant, jobId, what }) => `${invariant} ${jobId}: ${what}`),
-  );
+  report.violations.push(...result.violations);
 }
 
 /** Whether everything that was planned happened, and nothing went wrong. */

@@ -2,12 +2,15 @@ import type { Cell } from '../cell.js';
 import { cancelCells } from './cancel.js';
 import { clockCells } from './clock.js';
 import { crashCells } from './crash.js';
+import { crashTogetherCells } from './crash-together.js';
 import { diskCells } from './disk.js';
 import { forgetCells } from './forget.js';
+import { lostCells } from './lost.js';
 import { machineCells } from './machine.js';
 import { networkCells } from './network.js';
 import { policyCells } from './policy.js';
 import { providerCells } from './provider.js';
+import { settlingCells } from './settling.js';
 import { stopCells } from './stop.js';
 import { vendorCells } from './vendors.js';
 
@@ -16,7 +19,10 @@ export const allCells: readonly Cell[] = [
   ...vendorCells,
   ...policyCells,
   ...cancelCells,
+  ...lostCells,
   ...crashCells,
+  ...crashTogetherCells,
+  ...settlingCells,
   ...networkCells,
   ...diskCells,
   ...clockCells,

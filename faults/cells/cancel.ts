@@ -1,10 +1,12 @@
 import type { CrashPoint } from '../../runtime/crash-points.js';
+import { jobState } from '../../workflows/messages.js';
 import type { Cell, Episode, EpisodeResult } from '../cell.js';
 import { eventually } from '../patience.js';
 import type { World } from '../world.js';
 import { type Expected, judgeEnding } from './outcome.js';
 
 const MET_WITHIN_MS = 30_000;
+const HEARD_WITHIN_MS = 30_000;
 const points = ['S2', 'S3', 'S3b', 'S4', 'S5', 'S6', 'S7', 'S8', 'S9', 'S10'] as const satisfies readonly CrashPoint[];
 
 /** The caller cancels while the job is at each of its points. */
@@ -31,22 +33,18 @@ async function cancelAt(world: World, { mark }: Episode, point: CrashPoint): Pro
   const hit = await plan.met(MET_WITHIN_MS);
   const isAsked = hit !== undefined && (await caller.cancel(job.id));
   const askedAtMs = performance.now();
-  const fired = isAsked && (await untilDelivered(world, job.id));
+  const fired = isAsked && (await untilHeard(world, job.id));
   plan.release();
   const violations = await judgeEnding(world, job, expectedAt(point));
   return { fired, recoveredMs: performance.now() - askedAtMs, jobs: [job], violations };
 }
 
-const deliveredStatement = {
-  name: 'is_cancel_delivered',
-  text: `select cancel_delivered_at is not null or finished_at is not null as delivered from jobs where id = $1`,
-};
-
-/** Whether the job's workflow has been told: the wish alone may come too late for a step that is as good as done. */
-async function untilDelivered({ database }: World, jobId: string): Promise<boolean> {
+/** Whether the job's workflow knows: the wish alone, and even its delivery, may come too late for a step that is as good as done. */
+async function untilHeard({ temporal, caller }: World, jobId: string): Promise<boolean> {
   const look = async () => {
-    const [row] = await database.run<{ delivered: boolean }>(deliveredStatement, [jobId]);
-    return row?.delivered || undefined;
+    const { isCancelRequested } = await temporal.workflow.getHandle(jobId).query(jobState);
+    // Where the dispatcher waits, the job may come to its end meanwhile.
+    return isCancelRequested || (await caller.ended(jobId, 1)) !== undefined || undefined;
   };
-  return (await eventually(look, { withinMs: MET_WITHIN_MS })) ?? false;
+  return (await eventually(look, { withinMs: HEARD_WITHIN_MS, everyMs: 100 })) ?? false;
 }

@@ -16,8 +16,12 @@ const done: Expected = { status: 'succeeded', attempts: 1, accepted: 1 };
 /** Nobody can ask this provider what it took, so the job says so. */
 const lost = (accepted: number): Expected => ({ status: 'failed', code: 'submission_unknown', attempts: 1, accepted });
 
+/** What comes after them is told to somebody, and has cells of its own. */
+const afterTheJob: readonly CrashPoint[] = ['S11', 'S12'];
+export const pointsOfJob = crashPointNames.filter((point) => !afterTheJob.includes(point));
+
 /** Every point of a job's life × whom it kills. */
-export const crashCells: Cell[] = crashPointNames.flatMap((point) =>
+export const crashCells: Cell[] = pointsOfJob.flatMap((point) =>
   fates.filter((fate) => isMeant(point, fate)).map((fate) => createCell(point, fate)),
 );
 
@@ -35,7 +39,7 @@ function createCell(point: CrashPoint, fate: Fate): Cell {
   };
 }
 
-function expectedAfter(point: CrashPoint, fate: Fate): Expected[] {
+export function expectedAfter(point: CrashPoint, fate: Fate): Expected[] {
   const isMute = fate === 'itself' || fate === 'throws';
   if (point === 'S3b' && isMute) return [lost(0)];
   if (point === 'S4' && isMute) return [lost(1)];

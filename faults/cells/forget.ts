@@ -1,7 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import type { Cell, Episode, EpisodeResult } from '../cell.js';
+import type { AcceptedJob, Cell, Episode, EpisodeResult } from '../cell.js';
 import { eventually } from '../patience.js';
 import { isAlive } from '../processes.js';
 import type { World } from '../world.js';
@@ -11,10 +11,13 @@ import { judgeEnding } from './outcome.js';
 const ENDED_WITHIN_MS = 240_000;
 const STARTED_WITHIN_MS = 30_000;
 const JOBS = 30;
+const FEW_JOBS = 4;
+const SCHEDULE = 'reelay-sweep-providers';
 
 /** Temporal forgets a job, or is made to: the rows remember it. */
 export const forgetCells: Cell[] = [
   { name: 'temporal/file lost, 30 jobs', isAlone: true, most: 3, run: loseFile },
+  { name: 'temporal/file lost while the rest goes on', isAlone: true, most: 3, run: loseFileAlone },
   { name: 'temporal/workflow terminated by hand', isAlone: false, run: terminate },
 ];
 
@@ -27,7 +30,7 @@ async function loseFile(world: World, { mark }: Episode): Promise<EpisodeResult>
   const killedAtMs = performance.now();
   // A file that a server still has must not go.
   const isDead = await eventually(() => victims.every((pid) => !isAlive(pid)) || undefined, { withinMs: 5_000 });
-  for (const name of ['temporal.db', 'temporal.db-wal', 'temporal.db-shm']) rmSync(join(home, name), { force: true });
+  removeTemporalFile(home);
   await world.restart();
   const jobs = await creating;
   const violations = await judgeMany(world, jobs, {
@@ -35,6 +38,73 @@ async function loseFile(world: World, { mark }: Episode): Promise<EpisodeResult>
     mayEndAs: ['succeeded', 'failed submission_unknown'],
   });
   return { fired: isLoaded && isDead === true, recoveredMs: performance.now() - killedAtMs, jobs, violations };
+}
+
+/** Nothing but the Temporal server and its file goes. One job waits meanwhile and is cancelled, and one comes. */
+async function loseFileAlone(world: World, { mark }: Episode): Promise<EpisodeResult> {
+  const { caller } = world;
+  const creating = createMany(world, { mark, jobs: FEW_JOBS, atOnce: FEW_JOBS, lastSeconds: 6 });
+  const waiting = await create(world, { mark: `${mark}-waiting-`, more: { wait_seconds: 600 } });
+  const isLoaded = await untilRunning(world, mark, FEW_JOBS);
+  const isWaiting = await caller.seen(waiting.id, {
+    as: ({ phase }) => phase === 'waiting',
+    withinMs: STARTED_WITHIN_MS,
+  });
+  const isLost = await loseTemporal(world);
+  const lostAtMs = performance.now();
+  const during = await create(world, { mark: `${mark}-during-` });
+  const isCanceled = await caller.cancel(waiting.id);
+  const many = await creating;
+
+  const violations = await judgeMany(world, [...many, during], {
+    withinMs: ENDED_WITHIN_MS,
+    mayEndAs: ['succeeded'],
+  });
+  violations.push(...(await judgeEnding(world, waiting, [{ status: 'canceled', attempts: 1, accepted: 1 }])));
+  const recoveredMs = performance.now() - lostAtMs;
+  for (const job of [...many, waiting]) violations.push(...(await judgeRevival(world, job, 'not_found')));
+  const schedule = await eventually(() => world.temporal.schedule.getHandle(SCHEDULE).describe(), {
+    withinMs: STARTED_WITHIN_MS,
+  });
+  if (!schedule) violations.push('the schedule of the standing sweep was not put back');
+  const fired = isLoaded && isWaiting !== undefined && isLost && isCanceled;
+  return { fired, recoveredMs, jobs: [...many, waiting, during], violations };
+}
+
+async function create(world: World, { mark, more = {} }: { mark: string; more?: Record<string, unknown> }) {
+  return world.caller.create({ prompt: world.promptOf(mark), idempotencyKey: `key of ${mark}`, more });
+}
+
+/** Kills the Temporal server and takes its file away before the supervisor, which is held meanwhile, starts it again. */
+async function loseTemporal({ stack }: World): Promise<boolean> {
+  const { pids, home, pidOf } = stack();
+  const supervisor = pids.supervisor ?? 0;
+  process.kill(supervisor, 'SIGSTOP');
+  try {
+    const server = pidOf('temporal');
+    process.kill(server, 'SIGKILL');
+    const isDead = await eventually(() => !isAlive(server) || undefined, { withinMs: 5_000, everyMs: 10 });
+    removeTemporalFile(home);
+    return isDead === true;
+  } finally {
+    process.kill(supervisor, 'SIGCONT');
+  }
+}
+
+function removeTemporalFile(home: string): void {
+  for (const name of ['temporal.db', 'temporal.db-wal', 'temporal.db-shm']) rmSync(join(home, name), { force: true });
+}
+
+const revivalsStatement = {
+  name: 'revivals_of_job',
+  text: `select data->>'workflow' as workflow from job_events where job_id = $1 and type = 'job.revived'`,
+};
+
+/** What had become of its workflow must have been seen. */
+async function judgeRevival({ database }: World, { id }: AcceptedJob, wanted: string): Promise<string[]> {
+  const rows = await database.run<{ workflow: string }>(revivalsStatement, [id]);
+  const seen = rows.map(({ workflow }) => workflow);
+  return seen.includes(wanted) ? [] : [`${id} was not revived as ${wanted}: ${seen.join(', ') || 'never'}`];
 }
 
 async function terminate(world: World, { mark, random }: Episode): Promise<EpisodeResult> {
@@ -52,5 +122,6 @@ async function terminate(world: World, { mark, random }: Episode): Promise<Episo
     // Between a submit and its record.
     { status: 'failed', code: 'submission_unknown', attempts: 1, accepted: 1 },
   ]);
+  violations.push(...(await judgeRevival(world, job, 'terminated')));
   return { fired: terminated !== undefined, recoveredMs: performance.now() - terminatedAtMs, jobs: [job], violations };
 }

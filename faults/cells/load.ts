@@ -80,6 +80,7 @@ export async function judgeMany(
     }),
   );
   if (!hasEnded) return [`${wrong.length} of ${ids.length} jobs did not end within ${withinMs / 1_000} s`, ...traces];
-  const others = Map.groupBy(wrong, endOf);
-  return [...[...others].map(([end, { length }]) => `${length} of ${ids.length} jobs ended as ${end}`), ...traces];
+  const counts = new Map<string, number>();
+  for (const job of wrong) counts.set(endOf(job), (counts.get(endOf(job)) ?? 0) + 1);
+  return [...[...counts].map(([end, count]) => `${count} of ${ids.length} jobs ended as ${end}`), ...traces];
 }

@@ -78,9 +78,9 @@ const misdeeds: Record<string, Misdeed> = {
   },
   'life/stuck for ever': { scripts: [{ ...first, call: 'submit', fault: 'stall' }], expected: elsewhere },
   'life/late by many looks': { scripts: [{ call: 'submit', fault: 'stall', looks: 6 }], expected: done() },
-  // It ends after it was given up for stalled, and the job has gone on elsewhere by then.
+  // It ends after it was given up for stalled, and the job has gone on elsewhere by then, also on a slow machine.
   'life/success after it was given up': {
-    scripts: [{ ...first, call: 'submit', fault: 'stall', seconds: 30 }],
+    scripts: [{ ...first, call: 'submit', fault: 'stall', seconds: 45 }],
     expected: elsewhere,
   },
   'life/success without an address, for a while': {

@@ -14,8 +14,15 @@ export type Misdeed = {
 };
 
 export function scriptedCell(name: string, misdeed: Misdeed): Cell {
-  return { name, isAlone: false, run: (world, episode) => play(world, episode, misdeed) };
+  const isSlow = misdeed.scripts.some(isEndless);
+  return { name, isAlone: false, isSlow, run: (world, episode) => play(world, episode, misdeed) };
 }
+
+/** What never gets better must be given up. */
+const isEndless = ({ call, fault, times, looks, seconds }: Misdeed['scripts'][number]) =>
+  times === null ||
+  (call === 'submit' && /^(stall|succeed_without_url)$/.test(fault) && !looks) ||
+  seconds !== undefined;
 
 async function play(world: World, { mark }: Episode, misdeed: Misdeed): Promise<EpisodeResult> {
   const { caller, sandbox } = world;

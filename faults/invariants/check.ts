@@ -10,6 +10,7 @@ import { jobsOfPrompts, readFacts } from './facts.js';
 import { checkFiles } from './files.js';
 import { judgeJob } from './jobs.js';
 import { checkSecrets } from './secrets.js';
+import { checkServed } from './served.js';
 import type { Violation } from './violation.js';
 
 const AWAY_FOR_MS = 60_000;
@@ -46,7 +47,7 @@ async function checkJobs(world: World, jobs: readonly AcceptedJob[]): Promise<Vi
     const [first, ...more] = ofJob;
     if (first) found.push({ ...first, what: `${first.what} | ${await traceOf(world, accepted)}` }, ...more);
   }
-  return found;
+  return [...found, ...(await checkServed(world, [...facts.values()]))];
 }
 
 /** What does not hold of the whole: the ledger, the files, the logs and histories. */

@@ -8,6 +8,9 @@ const terminalEvents = new Set(['job.succeeded', 'job.failed', 'job.canceled']);
 /** States of an attempt after which the next one risks no duplicate: it is dead, or it was given up openly. */
 const leftStates = new Set(['not_sent', 'refused', 'failed', 'abandoned', 'succeeded']);
 
+/** A film ends with a frame and not at a moment. */
+const SECONDS_DIFFER = 0.25;
+
 export type JobEvidence = {
   accepted: AcceptedJob;
   facts: JobFacts | undefined;
@@ -79,6 +82,10 @@ function judgeMoney(facts: JobFacts, blame: Blame): void {
     const owed = Math.min(Math.round(facts.price_micros_per_second * facts.asked_seconds * videos.length), held);
     if (captured !== owed) blame('I3', `captured ${captured}, delivered was worth ${owed}`);
     if (videos.length === 0) blame('I4', 'it succeeded without a file');
+    for (const { seconds } of videos) {
+      if (Math.abs(seconds - facts.asked_seconds) > SECONDS_DIFFER)
+        blame('I4', `its file lasts ${seconds} s, asked were ${facts.asked_seconds}`);
+    }
   } else if (captured !== 0 && !(state === 'canceled' && facts.cancel_charge === 'full')) {
     blame('I3', `it is ${state} and captured ${captured}`);
   }

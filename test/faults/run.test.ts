@@ -31,7 +31,10 @@ const run = ({ cells, episodes = 1, seed = 1, ofJobs = [], ofWhole = [] }: Given
     cells,
     seed,
     episodes,
-    checks: { ofJobs: async () => ofJobs, ofWhole: async () => ofWhole },
+    checks: {
+      ofJobs: async (jobs) => ofJobs.filter(({ jobId }) => jobs.some(({ id }) => id === jobId)),
+      ofWhole: async () => ofWhole,
+    },
     say: () => {},
   });
 
@@ -70,6 +73,26 @@ describe('a run of faults', () => {
     const report = await run({ cells: [aCell('a'), aCell('b', { fired: false }, { whyNot: () => 'needs wings' })] });
     expect(report.skipped).toEqual([{ cell: 'b', why: 'needs wings' }]);
     expect(isGood(report)).toBe(true);
+  });
+
+  it('begins with what takes long, and plays alone what bears no company', async () => {
+    const now = { playing: 0, names: [] as string[], beside: new Map<string, number>() };
+    const watched = (name: string, more: Partial<Cell<undefined>> = {}) => {
+      const play = async () => {
+        now.names.push(name);
+        now.playing += 1;
+        await new Promise((resolve) => setImmediate(resolve));
+        now.beside.set(name, now.playing - 1);
+        now.playing -= 1;
+        return went;
+      };
+      return aCell(name, {}, { run: play, ...more });
+    };
+    const quick = ['a', 'b', 'c', 'd'].map((name) => watched(name));
+    await run({ cells: [watched('alone', { isAlone: true }), ...quick, watched('slow', { isSlow: true })] });
+    expect([now.names[0], now.names.at(-1)]).toEqual(['slow', 'alone']);
+    expect(now.beside.get('alone')).toBe(0);
+    expect(Math.max(...now.beside.values())).toBeGreaterThan(1);
   });
 
   it('deals each cell one episode at least and no more than it takes, the same for the same seed', async () => {

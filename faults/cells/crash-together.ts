@@ -1,0 +1,44 @@
+import type { CrashPoint } from '../../runtime/crash-points.js';
+import type { Cell, Episode, EpisodeResult } from '../cell.js';
+import type { World } from '../world.js';
+import { expectedAfter, pointsOfJob } from './crash.js';
+import { judgeEnding } from './outcome.js';
+
+const MET_WITHIN_MS = 30_000;
+
+/** Who waits here waits long; elsewhere a step is soon taken for dead by its time-out, so the other points come last. */
+const patient: readonly CrashPoint[] = ['S0', 'S1', 'S3', 'S3b', 'S4'];
+const impatient = pointsOfJob.filter((point) => !patient.includes(point));
+
+/** Api and worker die at once while a job stands at each of their points: what the single deaths show, in the time of one. */
+export const crashTogetherCells: Cell[] = [{ name: 'crash/every point/at once', isAlone: true, run: crashTogether }];
+
+async function crashTogether(world: World, { mark }: Episode): Promise<EpisodeResult> {
+  const held = [...(await holdAll(world, mark, patient)), ...(await holdAll(world, mark, impatient))];
+  const missed = held.filter(({ hit }) => !hit).map(({ point }) => `nobody met ${point}`);
+  const metAtMs = performance.now();
+  for (const pid of new Set(held.flatMap(({ hit }) => hit?.pid ?? []))) process.kill(pid, 'SIGKILL');
+  for (const { plan } of held) plan.release();
+
+  const jobs = await Promise.all(held.map(({ creating }) => creating));
+  const judged = await Promise.all(
+    held.map(async ({ point, creating }) => {
+      const found = await judgeEnding(world, await creating, expectedAfter(point, 'itself'));
+      return found.map((what) => `at ${point}: ${what}`);
+    }),
+  );
+  const recoveredMs = performance.now() - metAtMs;
+  return { fired: missed.length === 0, recoveredMs, jobs, violations: [...missed, ...judged.flat()] };
+}
+
+/** Has one job stand at each of these points. */
+function holdAll({ caller, crashPlans, promptOf }: World, mark: string, points: readonly CrashPoint[]) {
+  return Promise.all(
+    points.map(async (point) => {
+      const idempotencyKey = `key of ${mark} ${point}`;
+      const plan = crashPlans.plan({ point, job: idempotencyKey, action: 'pause' });
+      const creating = caller.create({ prompt: promptOf(`${mark}-at-${point}-`), idempotencyKey });
+      return { point, plan, creating, hit: await plan.met(MET_WITHIN_MS) };
+    }),
+  );
+}
