@@ -5,6 +5,7 @@ import type { GenerationRequest, SourceVideo } from '../contract/generation.js';
 import { crashPoint } from '../runtime/crash-points.js';
 import { newId } from '../runtime/ids.js';
 import type { Acceptance, NewJob } from '../store/jobs.js';
+import { areBytesGone } from '../store/uploads.js';
 import type { Caller } from '../store/workspaces.js';
 import { type ReadInput, removeInputs, storeInputs } from './inputs.js';
 import type { JobRequest } from './job-request.js';
@@ -31,15 +32,27 @@ export type AcceptOptions = Asking & {
  * Files are stored before the job, so that no job lacks its inputs, and removed when it is not taken.
  */
 export async function acceptJob(deps: AcceptDeps, request: JobRequest, options: AcceptOptions): Promise<Acceptance> {
-  const { jobs, store, retentionDays, wakeDispatcher } = deps;
-  const { caller, dialect } = options;
-  const { workspaceId } = caller;
+  const { workspaceId } = options.caller;
   const idempotency = idempotencyOf(request, options);
-  const replay = await jobs.replay({ workspaceId, idempotency });
+  const replay = await deps.jobs.replay({ workspaceId, idempotency });
   if (replay) return replay;
 
+  const accepting = { request, options, idempotency };
+  return accept(deps, accepting).catch((error: unknown) => {
+    // Bytes that the workspace had when they were looked for: what they were named by is read again, and says what there is now.
+    if (areBytesGone(error)) return accept(deps, accepting);
+    throw error;
+  });
+}
+
+type Accepting = { request: JobRequest; options: AcceptOptions; idempotency: NewJob['idempotency'] };
+
+async function accept(deps: AcceptDeps, { request, options, idempotency }: Accepting): Promise<Acceptance> {
+  const { jobs, store, retentionDays, uploads, wakeDispatcher } = deps;
+  const { caller, dialect } = options;
+  const { workspaceId } = caller;
   const prepared = await prepareJob(deps, request, options);
-  const storedInputs = await storeInputs(store, prepared.inputs, { retentionDays });
+  const storedInputs = await storeInputs(store, prepared.inputs, { workspaceId, retentionDays, uploads });
   const job: NewJob = {
     id: newId('job'),
     workspaceId,
@@ -57,7 +70,8 @@ export async function acceptJob(deps: AcceptDeps, request: JobRequest, options: 
   await crashPoint('S0', { jobId: job.id, idempotencyKey: idempotency?.key });
   const accepted = await jobs.accept(job).catch(async (error: unknown) => {
     // A commit whose answer was lost may have been made: its inputs stay.
-    if (error instanceof ServiceError && error.code !== 'service_unavailable') await removeInputs(store, storedInputs);
+    const isRefused = error instanceof ServiceError && error.code !== 'service_unavailable';
+    if (isRefused || areBytesGone(error)) await removeInputs(store, storedInputs);
     throw error;
   });
   await crashPoint('S1', { jobId: accepted.job.id });

@@ -7,7 +7,7 @@ export type FetchImage = (url: string) => Promise<Uint8Array>;
 
 const MEBIBYTE = 1024 * 1024;
 /** More than any provider takes. */
-const MAX_IMAGE_BYTES = 20 * MEBIBYTE;
+export const MAX_IMAGE_BYTES = 20 * MEBIBYTE;
 
 const limits: FetchLimits = {
   maxBytes: MAX_IMAGE_BYTES,

@@ -12,6 +12,7 @@ import type { Caller } from '../store/workspaces.js';
 import { type AcceptDeps, type AcceptOptions, acceptJob } from './accept.js';
 import { type Content, type ContentAccess, type ContentSettings, findContent } from './content.js';
 import { createEvents, type EventDeps, type Patience } from './events.js';
+import { createFileApi, type FileApiDeps } from './files.js';
 import { findInput } from './input-content.js';
 import { isJobId } from './job-id.js';
 import type { JobRequest, Size } from './job-request.js';
@@ -23,6 +24,8 @@ import { type Asking, prepareJob } from './prepare.js';
 export type { Caller } from '../store/workspaces.js';
 export type { Content } from './content.js';
 export type { JobEvent } from './events.js';
+export { isFileId } from './file-id.js';
+export { MAX_FILE_BYTES, type StoredFile } from './files.js';
 export { dialectId, isJobId, jobIdFrom } from './job-id.js';
 export type { ImageSource, JobRequest, RequestField, Size, WordFor } from './job-request.js';
 export type { Job } from './job-view.js';
@@ -53,7 +56,8 @@ export type ReadOptions = { linkLifetimeSeconds?: number };
 export type JobApiDeps = AcceptDeps &
   ContentSettings &
   ViewSettings &
-  EventDeps & {
+  EventDeps &
+  FileApiDeps & {
     jobList: JobList;
     settlement: Settlement;
     usage: Usage;
@@ -121,6 +125,9 @@ export function createJobApi(deps: JobApiDeps) {
       await find(id, caller);
       return attempts.ofJob(id);
     },
+
+    /** Files of the caller's own, to be named in requests. */
+    files: createFileApi(deps),
 
     /** What happened to a job, what happens to it while somebody listens, and its end for those who wait. */
     events,

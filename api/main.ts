@@ -3,6 +3,8 @@ import { openStore } from '../artifacts/open-store.js';
 import { createLinkSigner } from '../artifacts/signed-links.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
 import { createPacedWake } from '../dispatch/paced-wake.js';
+import { isVerdictOnFile, MediaError } from '../media/media-error.js';
+import { createMediaProcess } from '../media/process.js';
 import { abilitiesOf, createProviders } from '../providers/registry.js';
 import { readCatalogue, withoutKeylessAccounts } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
@@ -26,12 +28,13 @@ import { createJobList } from '../store/job-list.js';
 import { createJobs } from '../store/jobs.js';
 import { createLedger } from '../store/ledger.js';
 import { migrate } from '../store/migrate.js';
-import { createPipelineQueue } from '../store/pipeline-queue.js';
-import { createProviderHealth } from '../store/provider-health.js';
 import { createPipelineControl } from '../store/pipeline-control.js';
-import { createSettlement } from '../store/settlement.js';
+import { createPipelineQueue } from '../store/pipeline-queue.js';
 import { createPipelines } from '../store/pipelines.js';
+import { createProviderHealth } from '../store/provider-health.js';
+import { createSettlement } from '../store/settlement.js';
 import { createSweepList } from '../store/sweep.js';
+import { createUploads } from '../store/uploads.js';
 import { createUsage } from '../store/usage.js';
 import { createWebhookEndpoints } from '../store/webhook-endpoints.js';
 import { createWebhookLog } from '../store/webhook-log.js';
@@ -42,10 +45,10 @@ import { createFetchImage } from './fetch-image.js';
 import { createJobApi, type JobApiDeps } from './jobs.js';
 import { createLiveJobs } from './live-jobs.js';
 import { createPublicModels } from './models.js';
+import { createPipelineApi } from './pipelines.js';
 import { startServer } from './server.js';
 import { serviceTimingOf } from './service-timing.js';
 import { createWebhookApi } from './webhooks.js';
-import { createPipelineApi } from './pipelines.js';
 
 /** Builds everything the API needs and serves it until the process is told to stop. */
 const TEMPORAL_PING_MS = 1_000;
@@ -126,6 +129,8 @@ const jobDeps: JobApiDeps = {
   jobEvents,
   liveJobs,
   artifacts: createArtifacts(database),
+  uploads: createUploads(database),
+  probeVideo,
   attempts: createAttempts(database),
   settlement,
   usage: createUsage(database),
@@ -152,16 +157,16 @@ const jobs = createJobApi(jobDeps);
 
 const app = createApp({
   jobs,
-  webhooks: createWebhookApi({
-    endpoints: createWebhookEndpoints(database),
-    log: createWebhookLog(database),
-    allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
-    wakeDispatcher: () => dispatcher.wake(),
   pipelines: createPipelineApi({
     ...jobDeps,
     pipelines: createPipelines(database),
     control: createPipelineControl(database),
   }),
+  webhooks: createWebhookApi({
+    endpoints: createWebhookEndpoints(database),
+    log: createWebhookLog(database),
+    allowLoopbackPorts: config.ALLOW_LOOPBACK_PORTS,
+    wakeDispatcher: () => dispatcher.wake(),
   }),
   findCaller: (secret) => workspaces.authenticate(secret),
   maxBodyBytes: config.MAX_BODY_BYTES,
@@ -189,7 +194,13 @@ closeOnSignal(logger, async () => {
   await server.close();
   await dispatcher.close();
   await Promise.all([listener.close(), announcer.close()]);
-  await Promise.all([database.close(), temporal.connection.close(), fetchGuarded.close(), providers.close()]);
+  await Promise.all([
+    database.close(),
+    temporal.connection.close(),
+    media.close(),
+    fetchGuarded.close(),
+    providers.close(),
+  ]);
 });
 
 function withoutSlash(url: string): string {

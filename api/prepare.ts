@@ -4,6 +4,7 @@ import { aspectRatioOf } from '../contract/generation.js';
 import type { Artifacts } from '../store/artifacts.js';
 import type { Attempts } from '../store/attempts.js';
 import type { Jobs } from '../store/jobs.js';
+import type { Uploads } from '../store/uploads.js';
 import type { Caller } from '../store/workspaces.js';
 import type { FetchImage } from './fetch-image.js';
 import { isSame, type RoutableRequest } from './fitness.js';
@@ -17,6 +18,7 @@ export type PrepareDeps = {
   jobs: Jobs;
   attempts: Attempts;
   artifacts: Artifacts;
+  uploads: Uploads;
   models: PublicModels;
   timing: ServiceTiming;
   fetchImage: FetchImage;
@@ -48,7 +50,7 @@ export async function prepareJob(
   { caller, wordFor }: Asking,
   planned: PlannedInputs = {},
 ): Promise<PreparedJob> {
-  const { models, timing, fetchImage, hasPublicAddress, allowLoopbackPorts } = deps;
+  const { models, timing, fetchImage, uploads, hasPublicAddress, allowLoopbackPorts } = deps;
   const refuse = refusals(wordFor);
   const model = models.get(request.model);
   if (!model) throw refuse('model', `must be one of ${[...models.keys()].join(', ')}`);
@@ -66,7 +68,8 @@ export async function prepareJob(
       : await findSource(deps, { text: request.sourceVideo, workspaceId, field }));
   if (sourceVideo) refuseOtherThanSource(request, { operation, sourceVideo, refuse });
   const { firstFrame } = planned;
-  const read = await readInputs(firstFrame ? { ...request, firstFrame: undefined } : request, { fetchImage, wordFor });
+  const asked = firstFrame ? { ...request, firstFrame: undefined } : request;
+  const read = await readInputs(asked, { fetchImage, uploads, workspaceId, wordFor });
   const inputs = { ...read, ...(firstFrame && { firstFrame }) };
   const size = sizeOf(request, { inputs, refuse });
 

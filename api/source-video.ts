@@ -5,20 +5,25 @@ import type { Artifacts } from '../store/artifacts.js';
 import type { Attempts } from '../store/attempts.js';
 import type { JobRow } from '../store/job-row.js';
 import type { Jobs } from '../store/jobs.js';
+import type { Uploads } from '../store/uploads.js';
+import { isFileId, namesFile } from './file-id.js';
 import { isJobId } from './job-id.js';
 import type { Size } from './job-request.js';
 
 /** What an extend or a remix goes on from, with the size of its video, which the new one will have. */
 export type FoundSource = SourceVideo & { size: Size };
 
-type Deps = { jobs: Jobs; attempts: Attempts; artifacts: Artifacts };
+type Deps = { jobs: Jobs; attempts: Attempts; artifacts: Artifacts; uploads: Pick<Uploads, 'find'> };
 type Wanted = { text: string; workspaceId: string; field: string };
 
 /** Finds the job that a request goes on from. @throws `request_invalid`, `job_not_finished`, naming the field */
 export async function findSource(deps: Deps, { text, workspaceId, field }: Wanted): Promise<FoundSource> {
   const refuse = (message: string) => fieldError('request_invalid', field, message);
-  if (text.startsWith('data:'))
+  if (text.startsWith('data:') || namesFile(text)) {
+    if (namesFile(text) && !(isFileId(text) && (await deps.uploads.find({ id: text, workspaceId }))))
+      throw refuse('names a file that is not known, or no longer kept');
     throw fieldError('no_route', field, 'no provider takes a video from outside: give the id of a job');
+  }
   if (!isJobId(text)) throw refuse('must be the id of a job of yours');
   const job = await deps.jobs.find({ id: text, workspaceId });
   if (!job) throw refuse('is not known');

@@ -84,9 +84,20 @@ const unownedStatement = {
     where not exists (select from artifacts where artifacts.location = files.location and deleted_at is null)`,
 };
 
+/** All rows that name the bytes: whoever begins to name them holds one of these, see `share_bytes` in the schema. */
+const lockBytesStatement = {
+  name: 'lock_bytes',
+  text: 'select id from artifacts where location = $1 order by id for update',
+};
+
+const bytesUserStatement = {
+  name: 'user_of_bytes',
+  text: 'select id from artifacts where location = $1 and deleted_at is null and expires_at >= now() limit 1',
+};
+
 const deletedStatement = {
-  name: 'mark_artifact_deleted',
-  text: 'update artifacts set deleted_at = now() where id = $1 and deleted_at is null',
+  name: 'mark_artifacts_deleted',
+  text: 'update artifacts set deleted_at = now() where location = $1 and deleted_at is null and expires_at < now()',
 };
 
 const stillStatement = {
@@ -179,8 +190,20 @@ export function createArtifacts(database: Database) {
       return rows.map(({ location }) => location);
     },
 
-    async markDeleted(id: string): Promise<void> {
-      await run(deletedStatement, [id]);
+    /**
+     * Ends the rows of a file whose time is over, and takes its bytes away unless another row still needs them. The bytes go first: a row
+     * without bytes is tidied again, bytes without a row would be left to the sweep.
+     * @returns whether the bytes are gone
+     */
+    release(location: string, remove: () => Promise<void>): Promise<boolean> {
+      return database.transaction(async (inOne) => {
+        await inOne(lockBytesStatement, [location]);
+        // In a statement of its own, so that it sees who came while the lock was waited for.
+        const [user] = await inOne(bytesUserStatement, [location]);
+        if (!user) await remove();
+        await inOne(deletedStatement, [location]);
+        return user === undefined;
+      });
     },
 
     /** The still that a follow-up is animated from, where it is not made from its source itself. */

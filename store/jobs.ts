@@ -38,7 +38,7 @@ const acceptStatement = {
       insert into idempotency_keys as kept (workspace_id, key, request_sha256, job_id)
       select $2, $12, $13, $1 from room where $12::text is not null
       on conflict (workspace_id, key) do update
-        set request_sha256 = excluded.request_sha256, job_id = excluded.job_id, pipeline_id = null, created_at = now()
+        set request_sha256 = excluded.request_sha256, job_id = excluded.job_id, file_id = null, pipeline_id = null, created_at = now()
         where kept.created_at < now() - interval '24 hours'
       returning 1
     ), job as (

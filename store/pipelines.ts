@@ -44,7 +44,7 @@ const acceptStatement = {
       insert into idempotency_keys as kept (workspace_id, key, request_sha256, pipeline_id)
       select $2, $10, $11, $1 from room where $10::text is not null
       on conflict (workspace_id, key) do update
-        set request_sha256 = excluded.request_sha256, job_id = null, pipeline_id = excluded.pipeline_id, created_at = now()
+        set request_sha256 = excluded.request_sha256, job_id = null, file_id = null, pipeline_id = excluded.pipeline_id, created_at = now()
         where kept.created_at < now() - interval '24 hours'
       returning 1
     )

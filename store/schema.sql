@@ -36,20 +36,28 @@ create table artifacts (
   pipeline_id text,
   pipeline_step text,
   constraint artifacts_bytes_check CHECK ((bytes > 0)),
+  constraint artifacts_file_check CHECK (((role <> 'file'::text) OR (job_id IS NULL))),
   constraint artifacts_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id) DEFERRABLE INITIALLY DEFERRED,
-  constraint artifacts_location_key UNIQUE (location),
   constraint artifacts_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id) DEFERRABLE INITIALLY DEFERRED,
   constraint artifacts_pipeline_step_check CHECK (((pipeline_id IS NOT NULL) = (pipeline_step IS NOT NULL))),
   constraint artifacts_pkey PRIMARY KEY (id),
-  constraint artifacts_role_check CHECK ((role = ANY (ARRAY['input'::text, 'video'::text, 'thumbnail'::text, 'spritesheet'::text, 'frame'::text]))),
+  constraint artifacts_role_check CHECK ((role = ANY (ARRAY['input'::text, 'file'::text, 'video'::text, 'thumbnail'::text, 'spritesheet'::text, 'frame'::text]))),
   constraint artifacts_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
 );
 
+CREATE INDEX artifact_files_of_workspace ON public.artifacts USING btree (workspace_id, id) WHERE (role = 'file'::text);
+
 CREATE INDEX artifact_inputs_of_job ON public.artifacts USING btree (job_id) WHERE (role = 'input'::text);
+
+CREATE INDEX artifacts_by_location ON public.artifacts USING btree (location);
 
 CREATE UNIQUE INDEX artifacts_of_job ON public.artifacts USING btree (job_id, role, variant) WHERE (role <> 'input'::text);
 
 CREATE UNIQUE INDEX artifacts_of_step ON public.artifacts USING btree (pipeline_id, pipeline_step) WHERE ((pipeline_id IS NOT NULL) AND (role <> 'input'::text));
+
+CREATE INDEX artifacts_to_share ON public.artifacts USING btree (workspace_id, sha256) WHERE ((role = ANY (ARRAY['input'::text, 'file'::text])) AND (deleted_at IS NULL));
+
+CREATE TRIGGER artifacts_share_bytes BEFORE INSERT ON public.artifacts FOR EACH ROW WHEN ((new.role = ANY (ARRAY['input'::text, 'file'::text]))) EXECUTE FUNCTION share_bytes();
 
 create table attempts (
   job_id text not null,
@@ -117,9 +125,11 @@ create table idempotency_keys (
   request_sha256 bytea not null,
   job_id text,
   created_at timestamp with time zone not null default now(),
+  file_id text,
   pipeline_id text,
+  constraint idempotency_keys_file_id_fkey FOREIGN KEY (file_id) REFERENCES artifacts(id) DEFERRABLE INITIALLY DEFERRED,
   constraint idempotency_keys_job_id_fkey FOREIGN KEY (job_id) REFERENCES jobs(id) DEFERRABLE INITIALLY DEFERRED,
-  constraint idempotency_keys_one_check CHECK ((num_nonnulls(job_id, pipeline_id) = 1)),
+  constraint idempotency_keys_one_check CHECK ((num_nonnulls(job_id, file_id, pipeline_id) = 1)),
   constraint idempotency_keys_pipeline_id_fkey FOREIGN KEY (pipeline_id) REFERENCES pipelines(id) DEFERRABLE INITIALLY DEFERRED,
   constraint idempotency_keys_pkey PRIMARY KEY (workspace_id, key),
   constraint idempotency_keys_workspace_id_fkey FOREIGN KEY (workspace_id) REFERENCES workspaces(id)
@@ -606,5 +616,20 @@ CREATE OR REPLACE FUNCTION public.refuse_change()
 AS $function$
 begin
   raise exception '% is append only', tg_table_name;
+end
+$function$;
+
+CREATE OR REPLACE FUNCTION public.share_bytes()
+ RETURNS trigger
+ LANGUAGE plpgsql
+AS $function$
+begin
+  perform from artifacts
+    where location = new.location and deleted_at is null and expires_at > now() limit 1 for share;
+  if not found and exists (select from artifacts where location = new.location) then
+    raise exception 'the bytes at % are no longer kept', new.location
+      using errcode = 'check_violation', constraint = 'artifact_bytes_kept';
+  end if;
+  return new;
 end
 $function$;

@@ -84,7 +84,7 @@ export type ArtifactsTable = {
   /** The step of a pipeline that it belongs to, where it is no job's. */
   pipeline_id: Generated<string | null>;
   pipeline_step: Generated<string | null>;
-  role: 'input' | 'video' | 'thumbnail' | 'spritesheet' | 'frame';
+  role: 'input' | 'file' | 'video' | 'thumbnail' | 'spritesheet' | 'frame';
   variant: number | null;
   location: string;
   bytes: number;
@@ -186,6 +186,7 @@ export type Tables = {
     key: string;
     request_sha256: Buffer;
     job_id: string | null;
+    file_id: string | null;
     pipeline_id: string | null;
     created_at: Timestamp;
   };

@@ -3,7 +3,7 @@ import type { Logger } from '../runtime/logger.js';
 import type { Artifacts } from '../store/artifacts.js';
 
 type Parts = {
-  artifacts: Pick<Artifacts, 'expired' | 'markDeleted' | 'unowned'>;
+  artifacts: Pick<Artifacts, 'expired' | 'release' | 'unowned'>;
   store: Pick<ArtifactStore, 'remove' | 'sweepTemporaryFiles' | 'sweepUnowned'>;
   logger: Pick<Logger, 'info' | 'warn'>;
   /** A half-written file that is older than this was left by a process that is dead. */
@@ -43,11 +43,9 @@ export function createHousekeeping({ artifacts, store, logger, unfinishedFilesLi
       const unowned = await sweepUnowned();
       let expired = 0;
       for (let batch = await artifacts.expired(BATCH); batch.length > 0; batch = await artifacts.expired(BATCH)) {
-        for (const { id, location } of batch) {
+        for (const { location } of batch) {
           if (isClosing) return; // the rest is for the next round, whoever holds it
-          // The file first: a row without its file is tidied again, a file without its row would stay for ever.
-          await store.remove(location);
-          await artifacts.markDeleted(id);
+          await artifacts.release(location, () => store.remove(location));
         }
         expired += batch.length;
       }

@@ -43,6 +43,7 @@ import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
 import { createStepFiles } from '../store/step-files.js';
 import { createSweepList } from '../store/sweep.js';
+import { createUploads } from '../store/uploads.js';
 import { createWatchList } from '../store/watch-list.js';
 import { createWebhookDeliveries } from '../store/webhook-deliveries.js';
 import { createWebhookEndpoints } from '../store/webhook-endpoints.js';
@@ -126,13 +127,13 @@ const activities = createActivities({
       artifacts,
       endpoints: createWebhookEndpoints(database),
       log: createWebhookLog(database),
-      signer,
       findPipeline: createPipelineFinder({
         pipelines: createPipelines(database),
         signer,
         publicUrl: config.PUBLIC_URL.replace(/\/+$/, ''),
         linkLifetimeSeconds: config.LINK_LIFETIME_SECONDS,
       }),
+      signer,
       publicUrl: config.PUBLIC_URL.replace(/\/+$/, ''),
       linkLifetimeSeconds: config.LINK_LIFETIME_SECONDS,
     }),
@@ -145,6 +146,7 @@ const activities = createActivities({
       jobs: createJobs(database),
       attempts,
       artifacts,
+      uploads: createUploads(database),
       models: createPublicModels(withKeys, (account, model) => abilitiesOf(account.adapter, model, account.settings)),
       timing: serviceTimingOf(config),
       fetchImage: createFetchImage(fetchGuarded),

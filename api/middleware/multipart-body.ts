@@ -75,7 +75,7 @@ function isNeither(request: Request): boolean {
 }
 
 /** The limits of single parts add up to many times what a body may have. */
-function limitBytes(maxBytes: number): Transform {
+export function limitBytes(maxBytes: number): Transform {
   let bytes = 0;
   return new Transform({
     transform(chunk: Uint8Array, _encoding, done) {
@@ -109,7 +109,7 @@ function joinFiles(request: Request): ServiceError | undefined {
   return undefined;
 }
 
-function formErrorOf(error: unknown): ServiceError {
+export function formErrorOf(error: unknown): ServiceError {
   if (error instanceof ServiceError) return error;
   if (error instanceof multer.MulterError && tooMuch.has(error.code)) {
     const where = error.field === undefined ? '' : `${error.field}: `;

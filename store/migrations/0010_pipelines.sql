@@ -103,16 +103,15 @@ alter table artifacts
   add column pipeline_id text references pipelines deferrable initially deferred,
   add column pipeline_step text,
   drop constraint artifacts_role_check,
-  add constraint artifacts_role_check check (role in ('input', 'video', 'thumbnail', 'spritesheet', 'frame')),
+  add constraint artifacts_role_check check (role in ('input', 'file', 'video', 'thumbnail', 'spritesheet', 'frame')),
   add constraint artifacts_pipeline_step_check check ((pipeline_id is not null) = (pipeline_step is not null));
 create unique index artifacts_of_step on artifacts (pipeline_id, pipeline_step)
   where pipeline_id is not null and role <> 'input';
 
--- A key belongs to what it made: a job or a pipeline.
+-- A key belongs to what it made: a job, a file or a pipeline.
 alter table idempotency_keys
-  alter column job_id drop not null,
   add column pipeline_id text references pipelines deferrable initially deferred,
-  add constraint idempotency_keys_one_check check (num_nonnulls(job_id, pipeline_id) = 1);
+  add constraint idempotency_keys_one_check check (num_nonnulls(job_id, file_id, pipeline_id) = 1);
 
 -- What a pipeline may still spend lies in an account of its own.
 alter table ledger_accounts
@@ -208,12 +207,11 @@ alter table ledger_accounts
   add constraint ledger_accounts_not_overdrawn check (kind not in ('available', 'held') or balance_micros >= 0);
 alter table idempotency_keys
   drop constraint idempotency_keys_one_check,
-  drop column pipeline_id,
-  alter column job_id set not null;
+  drop column pipeline_id;
 drop index artifacts_of_step;
 alter table artifacts
   drop constraint artifacts_role_check,
-  add constraint artifacts_role_check check (role in ('input', 'video', 'thumbnail', 'spritesheet')),
+  add constraint artifacts_role_check check (role in ('input', 'file', 'video', 'thumbnail', 'spritesheet')),
   drop column pipeline_id,
   drop column pipeline_step;
 alter table jobs drop column pipeline_id, drop column pipeline_step;

@@ -58,7 +58,9 @@ describe('a refused create', () => {
     [reference(null), 'input_reference', /^input_reference: /],
     [reference({}), 'input_reference', /exactly one of image_url and file_id/],
     [reference({ image_url: dataUrlOf(wide), file_id: 'file-1' }), 'input_reference', /exactly one/],
-    [reference({ file_id: 'file-1' }), 'input_reference', /no files API/],
+    [reference({ file_id: 'file-1' }), 'input_reference', /not that of a file/],
+    [reference({ file_id: 'https://example.com/a.png' }), 'input_reference', /not that of a file/],
+    [reference({ file_id: 'file_01kaz0000000000000000000zz' }), 'input_reference', /not known/],
     [reference({ url: dataUrlOf(wide) }), 'input_reference.url', /not a known field/],
     [reference({ image_url: 'boat.png' }), 'input_reference', /http\(s\) address or a base64 data URL/],
     [reference({ image_url: 'data:image/gif;base64,R0lGODlhAQABAAAAACw=' }), 'input_reference', /must be one of/],
@@ -164,7 +166,7 @@ describe('a form', () => {
       'input_reference',
       /must be sent once/,
     ],
-    ['a file id', { 'input_reference[file_id]': 'file-1' }, 'input_reference', /no files API/],
+    ['a file id', { 'input_reference[file_id]': 'file-1' }, 'input_reference', /not that of a file/],
     ['a length that is none', { seconds: '4.0' }, 'seconds', /^seconds: /],
   ])('with %s leaves nothing behind', async (_, fields, param, message) => {
     const { response, before, after } = await postForm({ prompt, ...fields });

@@ -36,7 +36,7 @@ const privateAddresses = [
 
 export const privateFourByteAddresses: readonly string[] = privateAddresses.map(([address]) => address);
 
-export const privateSixteenByteAddresses: readonly string[] = [
+const privateSixteenByteAddresses: readonly string[] = [
   '::',
   '::1',
   '0:0:0:0:0:0:0:1',

@@ -29,6 +29,7 @@ import { createLedger } from '../../store/ledger.js';
 import { createPipelineControl } from '../../store/pipeline-control.js';
 import { createPipelines } from '../../store/pipelines.js';
 import { createSettlement } from '../../store/settlement.js';
+import { createUploads } from '../../store/uploads.js';
 import { createUsage } from '../../store/usage.js';
 import { createWebhookEndpoints } from '../../store/webhook-endpoints.js';
 import { createWebhookLog } from '../../store/webhook-log.js';
@@ -111,6 +112,8 @@ export async function startApi({
     jobEvents,
     liveJobs,
     artifacts: createArtifacts(database),
+    uploads: createUploads(database),
+    probeVideo: async () => ({ width: 1280, height: 720, durationSeconds: 8, framesPerSecond: 30 }),
     attempts: createAttempts(database),
     settlement,
     usage: createUsage(database),
@@ -137,10 +140,10 @@ export async function startApi({
   const pipelines = createPipelines(database);
   const application = createApp({
     jobs: jobApi,
+    pipelines: createPipelineApi({ ...deps, pipelines, control: createPipelineControl(database) }),
     webhooks: createWebhookApi({
       endpoints: createWebhookEndpoints(database),
       log: createWebhookLog(database),
-    pipelines: createPipelineApi({ ...deps, pipelines, control: createPipelineControl(database) }),
       allowLoopbackPorts,
       wakeDispatcher: () => {
         wakeCount += 1;

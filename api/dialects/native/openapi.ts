@@ -15,6 +15,7 @@ import {
 } from './answer-schemas.js';
 import { eventHeadersSchema, eventListSchema, eventQuerySchema } from './event-schemas.js';
 import { contentOperation, inputOperation, ofJob } from './file-operations.js';
+import { filePaths } from './file-paths.js';
 import { modelListSchema, modelSchema, quoteSchema } from './model-schemas.js';
 import { pipelinePaths } from './pipeline-operations.js';
 import { followUpSchema, listSchema, newJobSchema, statusSchema, usageSchema } from './schemas.js';
@@ -100,7 +101,6 @@ const createJob: ZodOpenApiOperationObject = {
   },
 };
 
-const listJobs: ZodOpenApiOperationObject = {
 /** A job with its operation and its source in the address. */
 function followUp(operation: 'extend' | 'remix', summary: string): ZodOpenApiOperationObject {
   return {
@@ -118,6 +118,7 @@ function followUp(operation: 'extend' | 'remix', summary: string): ZodOpenApiOpe
   };
 }
 
+const listJobs: ZodOpenApiOperationObject = {
   operationId: 'listJobs',
   summary: 'List jobs, newest first',
   requestParams: { query: listSchema },
@@ -183,9 +184,9 @@ export const nativeDescription: DialectDescription = {
         responses: { 204: { description: 'Deleted' }, ...unknownJob, 409: { description: 'The job has not ended' } },
       },
     },
-    '/api/v1/videos/jobs/{id}/cancel': {
     '/api/v1/videos/jobs/{id}/extend': { post: followUp('extend', 'Go on where a finished job ends') },
     '/api/v1/videos/jobs/{id}/remix': { post: followUp('remix', 'Make a finished job anew') },
+    '/api/v1/videos/jobs/{id}/cancel': {
       post: {
         operationId: 'cancelJob',
         summary: 'Stop a job',
@@ -266,9 +267,9 @@ export const nativeDescription: DialectDescription = {
       },
     },
     ...webhookPaths,
-    '/api/v1/usage': {
     ...pipelinePaths,
     ...filePaths,
+    '/api/v1/usage': {
       get: {
         operationId: 'getUsage',
         summary: 'Report jobs, seconds and money by day, and the balance',

@@ -13,6 +13,7 @@ import { takeJob } from '../../middleware/take-job.js';
 import { attemptAnswer, jobAnswer, liveAnswer, usageAnswer } from './answers.js';
 import { renderProblem } from './errors.js';
 import { createEventRoutes } from './event-routes.js';
+import { createFileRoutes } from './file-routes.js';
 import { createModelRoutes } from './model-routes.js';
 import { createPipelineRoutes } from './pipeline-routes.js';
 import {
@@ -42,8 +43,9 @@ export function createNativeDialect(deps: DialectDeps): Dialect {
     createJobRoutes(deps),
     createEventRoutes(deps),
     createModelRoutes(deps),
-    createWebhookRoutes(deps),
     createPipelineRoutes(deps),
+    createWebhookRoutes(deps),
+    createFileRoutes(deps),
   );
   return { prefixes: ['/api/v1'], router, renderError: renderProblem };
 }
@@ -126,8 +128,6 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
   });
   jobPath.all(allowOnly('GET', 'DELETE'));
 
-  const cancelPath = router.route('/videos/jobs/:id/cancel');
-  cancelPath.post(writing, async (request: Request<OfJob>, response: Response) => {
   for (const operation of ['extend', 'remix'] as const) {
     const followUpPath = router.route(`/videos/jobs/:id/${operation}`);
     followUpPath.post(writing, readJson, async (request: Request<OfJob>, response: Response) => {
@@ -139,6 +139,8 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
     followUpPath.all(allowOnly('POST'));
   }
 
+  const cancelPath = router.route('/videos/jobs/:id/cancel');
+  cancelPath.post(writing, async (request: Request<OfJob>, response: Response) => {
     const job = await jobs.cancel(request.params.id, callerOf(request));
     response.status(job.finishedAt ? 200 : 202).json(answer(job, request, { showsQueued: true }));
   });

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { contentKinds } from '../../../contract/artifact.js';
 import { callerTextSchema } from '../../../contract/generation.js';
-import { jobIdFrom } from '../../jobs.js';
+import { isFileId, jobIdFrom } from '../../jobs.js';
 
 const MAX_PROMPT_CHARACTERS = 32_000;
 const MAX_NAME_CHARACTERS = 200;
@@ -39,12 +39,13 @@ const urlReferenceSchema = z
       .string()
       .max(MAX_NAME_CHARACTERS)
       .optional()
-      .meta({ description: 'Refused: there is no files API here yet' }),
+      .meta({ description: 'Of `POST /api/v1/files`', example: 'file_01kaz0000000000000000000zz' }),
   })
   .superRefine(({ image_url: imageUrl, file_id: fileId }, context) => {
     const refuse = (message: string) => context.addIssue({ code: 'custom', message });
     if ((imageUrl === undefined) === (fileId === undefined)) refuse('give exactly one of image_url and file_id');
-    else if (fileId !== undefined) refuse('there is no files API here yet: send the image itself, or its image_url');
+    // An address or a data URL under this name is neither.
+    else if (fileId !== undefined && !isFileId(fileId)) refuse('the file_id is not that of a file: file_…');
   })
   .meta({ description: 'The first frame: JPEG, PNG or WebP of exactly the pixels of `size`' });
 

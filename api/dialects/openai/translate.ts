@@ -24,7 +24,7 @@ export type Asked = { request: JobRequest; wordFor: WordFor };
 
 /** A create in the words of the core. What the body cannot name is missing from the model. */
 export function translateCreate({ prompt, model, seconds, size, input_reference: reference }: CreateBody): Asked {
-  const firstFrame = reference instanceof Uint8Array ? reference : reference?.image_url;
+  const firstFrame = reference instanceof Uint8Array ? reference : (reference?.image_url ?? reference?.file_id);
   const request: JobRequest = {
     model: datedNames.get(model) ?? model,
     prompt,
