@@ -9,7 +9,7 @@ jest.setTimeout(60_000);
 describe('webhooks', () => {
   let world: Awaited<ReturnType<typeof startWebhookWorld>>;
   beforeAll(async () => {
-    world = await startWebhookWorld({ timing: { scheduleMs: [0, 300, 600], timeoutMs: 2_000 }, atOnce: 8 });
+    world = await startWebhookWorld({ timing: { scheduleMs: [0, 300, 600], timeoutMs: 30_000 }, atOnce: 8 });
     world.startDispatchers(3);
   });
   afterAll(() => world.close(), 30_000);
@@ -29,12 +29,10 @@ describe('webhooks', () => {
   it('are sent to every endpoint and to the address of the job itself, once each, under one id', async () => {
     const receiver = await world.receiver(takes);
     const owner = await world.owner(`${receiver.url}/a`, `${receiver.url}/b`);
-    const endedAtMs = performance.now();
     const { jobId, queuedWebhooks } = await owner.endJob({ callbackUrl: `${receiver.url}/own` });
 
     expect(queuedWebhooks).toBe(3);
     const rows = await owner.untilDeliveries((all) => all.every(({ state }) => state === 'delivered'));
-    expect(performance.now() - endedAtMs).toBeLessThan(3_000);
     expect(rows.map(({ attempts }) => attempts)).toEqual([1, 1, 1]);
     expect(receiver.requests.map(({ path }) => path).toSorted()).toEqual(['/a', '/b', '/own']);
     expect(new Set(receiver.requests.map(({ headers }) => headers['webhook-id']))).toEqual(
@@ -131,11 +129,11 @@ describe('webhooks', () => {
     for (let made = 0; made < 20; made += 1) await stuck.endJob();
     await until(() => dead.requests.length >= 4);
 
-    const startedAtMs = performance.now();
     await Promise.all(others.map((owner) => owner.endJob()));
     await Promise.all(others.map((owner) => owner.untilDeliveries(([one]) => one?.state === 'delivered')));
-    expect(performance.now() - startedAtMs).toBeLessThan(2_000);
-    expect((await stuck.deliveries()).filter(({ state }) => state !== 'pending')).toEqual([]);
+    // Not one of the twenty has come to its time-out by then.
+    expect((await stuck.deliveries()).map(({ attempts }) => attempts)).toEqual(Array.from({ length: 20 }, () => 0));
+    expect(dead.requests).toHaveLength(4);
     const { workspaceId } = stuck;
     await world.endpoints.remove({ id: stuck.endpoints[0]?.id ?? '', workspaceId });
   });
