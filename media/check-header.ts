@@ -13,6 +13,7 @@ const BOX_HEADER_BYTES = 8;
 const LONG_BOX_HEADER_BYTES = 16;
 const FIRST_BOXES = new Set(['ftyp', 'styp', 'moov', 'moof', 'mdat', 'free', 'skip', 'wide', 'pdin']);
 
+type Window = { at: number; bytes: Buffer };
 type Box = { type: string; headerBytes: number; bytes: number };
 
 /**
@@ -33,7 +34,7 @@ export async function checkHeader({ path, limits }: { path: string; limits: Medi
 async function findMovie(file: FileHandle): Promise<Buffer | undefined> {
   const { size } = await file.stat();
   let movie: Buffer | undefined;
-  let window = { at: 0, bytes: Buffer.alloc(0) };
+  let window: Window = { at: 0, bytes: Buffer.alloc(0) };
   let at = 0;
   for (let count = 0; at + BOX_HEADER_BYTES <= size; count += 1) {
     if (count === MAX_BOXES) throw new MediaError('too_large', `the file has more than ${MAX_BOXES} boxes`);

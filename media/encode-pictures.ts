@@ -83,8 +83,7 @@ function createPress(size: Size, limits: MediaLimits) {
     context.fillStyle = 'black';
     context.fillRect(0, 0, size.width, size.height);
     frame.draw(context, { left, top, width, height });
-    const { data } = context.getImageData(0, 0, size.width, size.height);
-    return toI420({ ...size, data }, matrix);
+    return toI420({ ...size, data: canvas.data() }, matrix);
   }
 }
 

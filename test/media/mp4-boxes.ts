@@ -43,7 +43,7 @@ export function table(...words: number[]): Buffer {
   return data;
 }
 
-export function parse(bytes: Buffer): Mp4Box[] {
+function parse(bytes: Buffer): Mp4Box[] {
   const boxes: Mp4Box[] = [];
   for (let at = 0; at + HEADER_BYTES <= bytes.length; ) {
     const isLong = bytes.readUInt32BE(at) === 1;
@@ -58,7 +58,7 @@ export function parse(bytes: Buffer): Mp4Box[] {
   return boxes;
 }
 
-export function write({ type, data, children }: Mp4Box): Buffer {
+function write({ type, data, children }: Mp4Box): Buffer {
   const body = Buffer.concat([data, ...children.map(write)]);
   const header = Buffer.alloc(HEADER_BYTES);
   header.writeUInt32BE(body.length + HEADER_BYTES, 0);
