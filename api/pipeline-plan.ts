@@ -86,7 +86,7 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
       }
     }
     if (prepared.length === 0) throw refusal;
-    return { prepared, product: { videos: prepared.flatMap((one) => videosOf(one)) } };
+    return { prepared, product: { videos: eachOnce(prepared.flatMap((one) => videosOf(one))) } };
   }
 
   async function productOf(text: string, field: string): Promise<Product> {
@@ -114,6 +114,11 @@ function videosOf({ plan, model, request, shape, sourceVideo }: PreparedJob): Fo
     const durationSeconds = before + request.durationSeconds;
     return [{ jobId: PLANNED, artifactId: PLANNED, ...maker, size: { width, height }, durationSeconds }];
   });
+}
+
+/** Many ways may lead to the same video; without this, their number would grow with every step of a chain. */
+function eachOnce(videos: readonly FoundSource[]): FoundSource[] {
+  return [...new Map(videos.map((video) => [JSON.stringify(video), video])).values()];
 }
 
 function leftBy({ kind }: WantedStep, used: readonly Product[]): Product {

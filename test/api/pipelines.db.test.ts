@@ -110,6 +110,14 @@ describe('pipelines', () => {
       expect(await api.countJobs()).toBe(0);
     });
 
+    it('takes a chain of a hundred steps, each of which several providers may make', async () => {
+      const chain = Array.from({ length: 99 }, (_, index) =>
+        remix({ name: `remix-${index}`, source: index === 0 ? 'shot' : `remix-${index - 1}` }),
+      );
+      const response = await caller.post(`${path}/quote`, { steps: [shot({ seconds: 1 }), ...chain] });
+      expect([response.status, await readJson(response)]).toMatchObject([200, { reserve: '10.000000' }]);
+    });
+
     it('is one pipeline under one idempotency key', async () => {
       const headers = { 'idempotency-key': 'one-film' };
       const first = await create([shot()], {}, headers);
