@@ -12,6 +12,7 @@ export type StoreSettings = {
   AWS_ACCESS_KEY_ID?: string | undefined;
   AWS_SECRET_ACCESS_KEY?: string | undefined;
   AWS_SESSION_TOKEN?: string | undefined;
+  SCRATCH_DIR?: string | undefined;
 };
 
 /** Where S3 itself began; servers of others take any region. */
@@ -32,7 +33,7 @@ export async function openStore(settings: StoreSettings): Promise<ArtifactStore>
     // Few servers but Amazon's have a name of its own for each bucket.
     forcePathStyle: S3_FORCE_PATH_STYLE ?? S3_ENDPOINT !== undefined,
     ...credentialsOf(settings),
-    scratchFolder: join(tmpdir(), 'reelay-artifacts'),
+    scratchFolder: join(settings.SCRATCH_DIR ?? tmpdir(), 'reelay-artifacts'),
   });
 }
 

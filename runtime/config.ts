@@ -32,6 +32,8 @@ const configSchema = z.object({
   AWS_ACCESS_KEY_ID: z.string().optional(),
   AWS_SECRET_ACCESS_KEY: z.string().optional(),
   AWS_SESSION_TOKEN: z.string().optional(),
+  /** Where files lie that are on their way to or from S3. */
+  SCRATCH_DIR: z.string().optional(),
   /** Whether links that need no key are answered by us, or lead on to signed addresses of the object storage. */
   ARTIFACT_LINKS: z.enum(['proxy', 'presigned']).default('proxy'),
   CATALOGUE_FILE: z.string().optional(),
