@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import '@napi-rs/webcodecs/polyfill';
 import { createCanvas, GlobalFonts } from '@napi-rs/canvas';
 import { FilePathTarget, Mp4OutputFormat, Output, VideoSample, VideoSampleSource } from 'mediabunny';
@@ -59,6 +60,8 @@ export async function drawClip(clip: ClipSpec): Promise<void> {
     const sample = new VideoSample(image, { timestamp: frame / framesPerSecond, duration: 1 / framesPerSecond });
     await source.add(sample);
     sample.close();
+    // The encoder gives up a picture only when it is its turn. Without one, every picture of a clip is in memory at its end.
+    await nextTurn();
   }
   await output.finalize();
 }

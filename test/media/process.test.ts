@@ -59,6 +59,14 @@ describe('the media process', () => {
     }
   }, 30_000);
 
+  it('draws a long clip in the memory of a short one', async () => {
+    // All of its pictures at once would be four times as much.
+    start({ residentLimitMb: 400 });
+    const long = clip({ path: join(folder, 'long-drawn.mp4'), width: 1280, height: 720, seconds: 8 });
+    await media.drawClip(long);
+    expect((await media.probeVideo(long.path)).durationSeconds).toBeCloseTo(8, 2);
+  }, 60_000);
+
   it('refuses what is no video, by name', async () => {
     start();
     const whole = readFileSync(join(folder, 'clip.mp4'));
