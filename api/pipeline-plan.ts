@@ -1,7 +1,9 @@
-import { ServiceError } from '../contract/errors.js';
+import { fieldError, ServiceError } from '../contract/errors.js';
 import type { Micros } from '../contract/money.js';
-import { isOutsideSource } from '../contract/pipeline.js';
+import { isOutsideSource, type StepKind } from '../contract/pipeline.js';
+import type { ArtifactRow } from '../store/artifacts.js';
 import type { Caller } from '../store/workspaces.js';
+import { isFileId } from './file-id.js';
 import type { ReadInput } from './inputs.js';
 import type { JobRequest } from './job-request.js';
 import { inStep, type WantedStep } from './pipeline-request.js';
@@ -57,7 +59,7 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
       source === undefined
         ? sources.map((text, index) => [text, `sources[${index}]`] as const)
         : [[source, 'source'] as const];
-    const used = await Promise.all(named.map(([text, field]) => productOf(text, field)));
+    const used = await Promise.all(named.map(([text, field]) => productOf(text, { field, kind: step.kind })));
     planned.set(name, { step, prepared: undefined, holdMicros: 0 });
     products.set(name, leftBy(step, used));
   }
@@ -89,9 +91,15 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
     return { prepared, product: { videos: eachOnce(prepared.flatMap((one) => videosOf(one))) } };
   }
 
-  async function productOf(text: string, field: string): Promise<Product> {
+  async function productOf(text: string, { field, kind }: { field: string; kind: StepKind }): Promise<Product> {
     if (!isOutsideSource(text)) return products.get(text);
-    return { videos: [await findSource(deps, { text, workspaceId: caller.workspaceId, field })] };
+    const { workspaceId } = caller;
+    if (!isFileId(text)) return { videos: [await findSource(deps, { text, workspaceId, field })] };
+    const file = await deps.uploads.find({ id: text, workspaceId });
+    const product = file && productOfFile(file);
+    if (!product) throw fieldError('request_invalid', field, 'names a file that is not known, or no longer kept');
+    if (kind !== 'approval' && !('videos' in product)) throw fieldError('request_invalid', field, 'must be a video');
+    return product;
   }
 }
 
@@ -119,6 +127,14 @@ function videosOf({ plan, model, request, shape, sourceVideo }: PreparedJob): Fo
 /** Many ways may lead to the same video; without this, their number would grow with every step of a chain. */
 function eachOnce(videos: readonly FoundSource[]): FoundSource[] {
   return [...new Map(videos.map((video) => [JSON.stringify(video), video])).values()];
+}
+
+/** A file that is there: what a caller brought, or what a step has left behind. */
+export function productOfFile(file: ArtifactRow): Product {
+  const { id, content_type: contentType, location, bytes, sha256, width, height, duration_seconds: seconds } = file;
+  const size = { width: width ?? 0, height: height ?? 0 };
+  if (contentType.startsWith('video/')) return { videos: [{ artifactId: id, size, durationSeconds: seconds ?? 0 }] };
+  return { image: { id, contentType, source: { location }, bytes, sha256, ...size } };
 }
 
 function leftBy({ kind }: WantedStep, used: readonly Product[]): Product {

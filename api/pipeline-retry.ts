@@ -3,7 +3,7 @@ import { ServiceError } from '../contract/errors.js';
 import type { ArtifactRow } from '../store/artifacts.js';
 import type { StepRow } from '../store/pipeline-row.js';
 import type { Pipelines } from '../store/pipelines.js';
-import type { Product } from './pipeline-plan.js';
+import { type Product, productOfFile } from './pipeline-plan.js';
 import { inStep, type WantedStep } from './pipeline-request.js';
 import type { PrepareDeps } from './prepare.js';
 import { findSource } from './source-video.js';
@@ -49,7 +49,7 @@ export async function keptProducts(
       continue;
     }
     const file = files.find(({ id }) => id === row.artifact_id);
-    if (file) products.set(row.name, productOf(file));
+    if (file) products.set(row.name, productOfFile(file));
   }
   for (let left = kept.filter(({ name }) => !products.has(name)); left.length > 0; ) {
     const ready = left.filter(
@@ -79,11 +79,4 @@ async function wantedOf(
       'An image of the step',
     );
   return { ...step, request: await inStep(step, () => withImages(request, imageOf)) };
-}
-
-function productOf(file: ArtifactRow): Product {
-  const { id, content_type: contentType, location, bytes, sha256, width, height, duration_seconds: seconds } = file;
-  const size = { width: width ?? 0, height: height ?? 0 };
-  if (file.role === 'video') return { videos: [{ artifactId: id, size, durationSeconds: seconds ?? 0 }] };
-  return { image: { id, contentType, source: { location }, bytes, sha256, ...size } };
 }

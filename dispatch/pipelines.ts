@@ -15,6 +15,7 @@ import type { videoPipeline } from '../workflows/video-pipeline.js';
 import type { Calls } from './calls.js';
 import { createRounds } from './rounds.js';
 import { endOfWorkflow } from './sweep.js';
+import { createTokenBucket } from './token-bucket.js';
 
 export type PipelineDispatchDeps = {
   pipelines: {
@@ -27,6 +28,7 @@ export type PipelineDispatchDeps = {
   client: Client;
   calls: Calls;
   logger: Logger;
+  startsPerSecond: number;
   /** Mends what can be mended when Temporal refuses to start a workflow. */
   prepareTemporal: (failure: unknown) => Promise<void>;
 };
@@ -45,6 +47,7 @@ const SWEEP_BATCH = 200;
 export function createPipelineDispatch(deps: PipelineDispatchDeps) {
   const { pipelines, client, calls, logger } = deps;
   const { queue } = pipelines;
+  const bucket = createTokenBucket(deps.startsPerSecond);
   const rounds = createRounds({ what: 'dispatching pipelines', everyMs: LOOK_EVERY_MS, logger, round });
 
   return {
@@ -62,9 +65,11 @@ export function createPipelineDispatch(deps: PipelineDispatchDeps) {
     },
   };
 
-  async function round(): Promise<boolean> {
+  async function round(signal: AbortSignal): Promise<boolean> {
     await deliver();
-    const waiting = await queue.claim(BATCH);
+    const tokens = await bucket.take(BATCH, signal);
+    const waiting = tokens > 0 ? await queue.claim(tokens) : [];
+    bucket.giveBack(tokens - waiting.length);
     for (const pipeline of waiting) {
       try {
         await start(pipeline);

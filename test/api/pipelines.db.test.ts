@@ -4,6 +4,7 @@ import { createPipelineProgress } from '../../store/pipeline-progress.js';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { anImage } from '../support/images.js';
 import { createJob, livesOf } from '../support/lives.js';
+import { anMp4, aPng } from '../support/uploads.js';
 
 const path = '/api/v1/videos/pipelines';
 const model = 'sora';
@@ -289,6 +290,32 @@ describe('pipelines', () => {
       await livesOf(api).succeed(source);
       const { body } = await created([extend({ source }), concat({ sources: [source, 'longer'] })]);
       expect(body.cost).toMatchObject({ quoted: '0.400000' });
+    });
+
+    it('takes files of the caller’s as sources, and nobody else’s', async () => {
+      const upload = async (owner: Pick<typeof caller, 'send'>, bytes: Uint8Array) =>
+        String((await readJson(await owner.send('POST', '/api/v1/files', { body: new Uint8Array(bytes) }))).id);
+      const [image, video] = [await upload(caller, await aPng()), await upload(caller, anMp4())];
+      await created([
+        animate({ source: image }),
+        frame({ source: video }),
+        concat({ sources: [video, 'next'], after: ['still'] }),
+        approval({ source: image }),
+      ]);
+      const other = await api.addWorkspace();
+      const foreign = await upload(other, anMp4());
+      for (const [step, field, message] of [
+        [frame({ source: foreign }), 'steps[0].source', /not known/],
+        [concat({ sources: [video, image] }), 'steps[0].sources[1]', /must be a video/],
+        [animate({ source: foreign }), 'steps[0].source', /not known/],
+        [animate({ source: video }), 'steps[0].source', /image/],
+      ] as const) {
+        const response = await create([step]);
+        expect([response.status, await readJson(response)]).toMatchObject([
+          400,
+          { errors: [{ field, message: expect.stringMatching(message) }] },
+        ]);
+      }
     });
 
     it.each<[object, string]>([

@@ -1,10 +1,17 @@
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
+import { Worker } from '@temporalio/worker';
+import { findProjectRoot } from '../../runtime/root.js';
 import { checkLedger } from '../../store/ledger-check.js';
+import type { NewStep } from '../../store/pipelines.js';
 import { pipelineState } from '../../workflows/messages.js';
 import { type PipelineWorld, startPipelineWorld } from '../support/pipeline-world.js';
 import { aStep } from '../support/pipelines.js';
 import { until } from '../support/until.js';
 
+const codePath = join(findProjectRoot(), 'dist', 'workflow-bundle.js');
 const after = (...needs: string[]) => ({ definition: { ...aStep('any').definition, after: needs } });
 const job = (name: string, ...needs: string[]) => aStep(name, 'text_to_video', after(...needs));
 const approval = (name: string, { needs = [], seconds = 60 }: { needs?: string[]; seconds?: number } = {}) =>
@@ -167,6 +174,7 @@ describe('videoPipeline', () => {
     const runs = new Set<string>();
     for await (const { runId } of world.client.workflow.list({ query: `WorkflowId = '${film.id}'` })) runs.add(runId);
     expect(runs.size).toBeGreaterThanOrEqual(3);
+    expect((await film.handle.describe()).searchAttributes).toMatchObject({ ReelayPipeline: [film.id] });
     await film.decide('agreed', 'approved');
     expect(await film.untilEnded()).toMatchObject({ state: 'succeeded' });
     expect(film.bought()).toEqual(['a', 'b', 'c', 'd', 'e', 'last']);
@@ -228,5 +236,61 @@ describe('videoPipeline', () => {
     film.told({ slow: 'made' });
     await film.untilEnded();
     expect(JSON.stringify(await film.handle.fetchHistory())).not.toMatch(/https?:|prompt/);
+  });
+
+  type Played = Awaited<ReturnType<PipelineWorld['accept']>>;
+  const untilOver = async (film: Played) => {
+    await film.untilEnded();
+    await film.handle.result();
+  };
+  const scenes: Record<
+    string,
+    { steps: NewStep[]; does?: Record<string, 'hangs' | 'refused'>; play: (film: Played) => Promise<unknown> }
+  > = {
+    succeeded: {
+      steps: [
+        job('shot'),
+        job('longer', 'shot'),
+        aStep('still', 'frame', { definition: { source: 'longer' } }),
+        aStep('film', 'concat', { definition: { sources: ['shot', 'longer'], after: ['still'] } }),
+      ],
+      play: untilOver,
+    },
+    'failed-with-skips': { steps: [job('bad'), job('next', 'bad')], does: { bad: 'refused' }, play: untilOver },
+    canceled: {
+      steps: [job('slow'), job('next', 'slow')],
+      does: { slow: 'hangs' },
+      async play(film) {
+        await until(async () => film.bought().includes('slow'));
+        await film.cancel();
+        await untilOver(film);
+      },
+    },
+    'waiting-for-a-person': {
+      steps: [job('shot'), approval('agreed', { needs: ['shot'] })],
+      play: (film) => film.untilStates({ agreed: 'waiting_approval' }),
+    },
+    approved: {
+      steps: [approval('agreed'), job('next', 'agreed')],
+      async play(film) {
+        await film.untilStates({ agreed: 'waiting_approval' });
+        await film.decide('agreed', 'approved');
+        await untilOver(film);
+      },
+    },
+  };
+
+  /** `RECORD_HISTORIES=1` keeps those that are not kept yet, for every later version of the workflow to replay. */
+  it.each(Object.entries(scenes))('replays a history of today: %s', async (name, { steps, does = {}, play }) => {
+    const film = await world.accept({ steps }, does);
+    await play(film);
+    const history = JSON.parse(historyToJSON(await film.handle.fetchHistory()));
+    await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, film.id);
+    if ((await film.row()).finished_at === null) {
+      await film.cancel();
+      await untilOver(film);
+    }
+    const file = join(findProjectRoot(), 'test', 'workflows', 'histories', `pipeline-${name}.json`);
+    if (process.env.RECORD_HISTORIES && !existsSync(file)) writeFileSync(file, `${JSON.stringify(history, null, 1)}\n`);
   });
 });
