@@ -57,6 +57,7 @@ describe('POST /api/v1/videos/jobs', () => {
       links: {
         self: `https://reelay.test${path}/${job.id}`,
         content: null,
+        events: `https://reelay.test${path}/${job.id}/events`,
         attempts: `https://reelay.test${path}/${job.id}/attempts`,
         live: `https://reelay.test${path}/${job.id}/live`,
       },
