@@ -58,8 +58,11 @@ export function createFileApi({ uploads, store, probeVideo, retentionDays }: Fil
     /** Makes a file of what was received. @throws `request_invalid`, `idempotency_key_reused`, `idempotency_in_flight` */
     async create(received: ReceivedMedia, asked: NewFile): Promise<{ file: StoredFile; isReplay: boolean }> {
       const { key } = received.stored;
+      const upload = await describe(received, asked).catch(async (error: unknown) => {
+        await store.remove(key);
+        throw error;
+      });
       try {
-        const upload = await describe(received, asked);
         // Only bytes of others can be gone; the second time it names its own.
         const added = await uploads.add(upload).catch((error: unknown) => {
           if (areBytesGone(error)) return uploads.add(upload);

@@ -1,6 +1,7 @@
 import { createGuardedFetch } from '../artifacts/guarded-fetch.js';
 import { openStore } from '../artifacts/open-store.js';
 import { createLinkSigner } from '../artifacts/signed-links.js';
+import { ServiceError } from '../contract/errors.js';
 import { createDispatcher } from '../dispatch/dispatcher.js';
 import { createPacedWake } from '../dispatch/paced-wake.js';
 import { isVerdictOnFile, MediaError } from '../media/media-error.js';
@@ -119,8 +120,12 @@ const fetchGuarded = createGuardedFetch({
 const media = createMediaProcess();
 const probeVideo = (path: string) =>
   media.probeVideo(path).catch((error: unknown) => {
-    if (error instanceof MediaError && isVerdictOnFile(error)) return undefined;
-    throw error;
+    if (error instanceof MediaError && isToBlame(error)) return undefined;
+    throw new ServiceError('service_unavailable', {
+      detail: 'The video cannot be looked at just now.',
+      retryAfterSeconds: 5,
+      cause: error,
+    });
   });
 
 const jobDeps: JobApiDeps = {
@@ -205,4 +210,9 @@ closeOnSignal(logger, async () => {
 
 function withoutSlash(url: string): string {
   return url.replace(/\/+$/, '');
+}
+
+/** Whether it is the file that cannot be read, or has ended who read it. */
+function isToBlame(error: MediaError): boolean {
+  return isVerdictOnFile(error) || error.reason === 'crashed' || error.reason === 'out_of_memory';
 }

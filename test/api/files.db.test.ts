@@ -1,7 +1,10 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { createFileApi } from '../../api/files.js';
+import { ServiceError } from '../../contract/errors.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createArtifacts } from '../../store/artifacts.js';
+import { createUploads } from '../../store/uploads.js';
 import { createHousekeeping } from '../../worker/housekeeping.js';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { until } from '../support/until.js';
@@ -37,9 +40,9 @@ async function anUpload(sender: Sender, bytes: Uint8Array): Promise<string> {
 }
 
 /** As a worker does once an hour. */
-async function tidy(): Promise<void> {
+async function tidy({ unownedFilesLiveMs = 3_600_000 } = {}): Promise<void> {
   const logger = createLogger('files-test', 'silent');
-  const lives = { unfinishedFilesLiveMs: 3_600_000, unownedFilesLiveMs: 3_600_000 };
+  const lives = { unfinishedFilesLiveMs: 3_600_000, unownedFilesLiveMs };
   await createHousekeeping({ artifacts: createArtifacts(api.database), store: api.store, logger, ...lives }).tidy();
 }
 
@@ -151,15 +154,20 @@ describe('POST /api/v1/files', () => {
     await until(async () => JSON.stringify(await traces()) === JSON.stringify(before), 20);
   });
 
-  it('refuses a video that cannot be read', async () => {
-    const strict = await startApi({ jobs: { probeVideo: async () => undefined } });
+  it.each([
+    ['cannot be read', async () => undefined, { status: 400, code: 'request_invalid' }],
+    [
+      'cannot be looked at just now',
+      () => Promise.reject(new ServiceError('service_unavailable')),
+      { status: 503, code: 'service_unavailable' },
+    ],
+  ])('keeps nothing of a video that %s', async (_, probeVideo, problem) => {
+    const strict = await startApi({ jobs: { probeVideo } });
     try {
       const response = await postRaw(await strict.addWorkspace(), anMp4());
 
-      expect(response.status).toBe(400);
-      expect(await readJson(response)).toMatchObject({
-        errors: [{ field: 'file', message: expect.stringMatching(/no video/) }],
-      });
+      expect(response.status).toBe(problem.status);
+      expect(await readJson(response)).toMatchObject(problem);
       expect(await strict.countFiles()).toBe(0);
     } finally {
       await strict.close();
@@ -286,6 +294,32 @@ describe('an idempotency key', () => {
     const headers = key();
     expect((await postRaw(caller, Buffer.from('no image'), headers)).status).toBe(400);
     expect((await postRaw(caller, aPng({ seed: 15 }), headers)).status).toBe(201);
+  });
+});
+
+describe('a crash between the bytes and the row', () => {
+  it('leaves what the sweep removes, and only that', async () => {
+    await anUpload(caller, aPng({ seed: 51 }));
+    const before = await traces();
+    const uploads = createUploads(api.database);
+    const cut = () => Promise.reject(new Error('killed'));
+    const files = createFileApi({
+      store: api.store,
+      uploads: { ...uploads, add: cut },
+      probeVideo: async () => undefined,
+      retentionDays: 30,
+    });
+    const received = await files.receive(ReadableStream.from([aPng({ seed: 52 })]));
+    await expect(files.create(received, { caller, route: 'POST /api/v1/files' })).rejects.toThrow('killed');
+    expect(await api.countFiles()).toBe(Number(before[0]) + 1);
+
+    await tidy({ unownedFilesLiveMs: 3_600_000 });
+    expect(await api.countFiles()).toBe(Number(before[0]) + 1);
+    await until(async () => {
+      await tidy({ unownedFilesLiveMs: 1 });
+      return (await api.countFiles()) === before[0];
+    }, 10);
+    expect(await traces()).toEqual(before);
   });
 });
 
