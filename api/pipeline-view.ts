@@ -2,7 +2,7 @@ import { type ErrorCode, errorCatalogue } from '../contract/errors.js';
 import type { Micros } from '../contract/money.js';
 import type { FailurePolicy, StepKind, StepState } from '../contract/pipeline.js';
 import type { StepDefinition } from '../contract/pipeline-definition.js';
-import { isTerminal, type JobPhase, type JobState } from '../contract/states.js';
+import { type Extension, isTerminal, type JobPhase, type JobState } from '../contract/states.js';
 import type { ArtifactRow } from '../store/artifacts.js';
 import type { PipelineRow, StepRow } from '../store/pipeline-row.js';
 import { type Video, type ViewSettings, viewOfVideo } from './job-view.js';
@@ -16,7 +16,14 @@ export type Step = {
   run: number;
   quotedMicros: Micros;
   capturedMicros: Micros;
-  job: { id: string; state: JobState; phase: JobPhase | null; progress: number | null; provider: string } | null;
+  job: {
+    id: string;
+    state: JobState;
+    phase: JobPhase | null;
+    progress: number | null;
+    provider: string;
+    extension: Extension | null;
+  } | null;
   error: { code: ErrorCode; message: string } | null;
   deadlineAt: Date | null;
   decision: { decision: 'approved' | 'rejected'; note: string | null; decidedAt: Date } | null;
@@ -119,8 +126,11 @@ function jobOf({
   job_phase: phase,
   job_progress: progress,
   job_provider: provider,
+  job_extension: extension,
 }: StepRow) {
-  return id !== null && state !== null && provider !== null ? { id, state, phase, progress, provider } : null;
+  return id !== null && state !== null && provider !== null
+    ? { id, state, phase, progress, provider, extension }
+    : null;
 }
 
 function stepStateOf(state: JobState): StepState {

@@ -1,7 +1,7 @@
 import { fieldError, ServiceError } from '../contract/errors.js';
 import type { SourceVideo } from '../contract/generation.js';
 import { isTerminal } from '../contract/states.js';
-import type { Artifacts } from '../store/artifacts.js';
+import type { ArtifactRow, Artifacts } from '../store/artifacts.js';
 import type { Attempts } from '../store/attempts.js';
 import type { JobRow } from '../store/job-row.js';
 import type { Jobs } from '../store/jobs.js';
@@ -16,15 +16,16 @@ export type FoundSource = SourceVideo & { size: Size };
 type Deps = { jobs: Jobs; attempts: Attempts; artifacts: Artifacts; uploads: Pick<Uploads, 'find'> };
 type Wanted = { text: string; workspaceId: string; field: string };
 
-/** Finds the job that a request goes on from. @throws `request_invalid`, `job_not_finished`, naming the field */
+/** Finds the job, or the file of the caller's, that a request goes on from. @throws `request_invalid`, `job_not_finished`, naming the field */
 export async function findSource(deps: Deps, { text, workspaceId, field }: Wanted): Promise<FoundSource> {
   const refuse = (message: string) => fieldError('request_invalid', field, message);
-  if (text.startsWith('data:') || namesFile(text)) {
-    if (namesFile(text) && !(isFileId(text) && (await deps.uploads.find({ id: text, workspaceId }))))
-      throw refuse('names a file that is not known, or no longer kept');
-    throw fieldError('no_route', field, 'no provider takes a video from outside: give the id of a job');
+  if (text.startsWith('data:')) throw refuse('must be an id: upload the video as a file first');
+  if (namesFile(text)) {
+    const file = isFileId(text) ? await deps.uploads.find({ id: text, workspaceId }) : undefined;
+    if (!file) throw refuse('names a file that is not known, or no longer kept');
+    return ofFile(file, refuse);
   }
-  if (!isJobId(text)) throw refuse('must be the id of a job of yours');
+  if (!isJobId(text)) throw refuse('must be the id of a job or of a file of yours');
   const job = await deps.jobs.find({ id: text, workspaceId });
   if (!job) throw refuse('is not known');
   if (!isTerminal(job.state)) {
@@ -38,6 +39,14 @@ export async function findSource(deps: Deps, { text, workspaceId, field }: Wante
   const task = await makerTask(deps, job);
   const copy = video.is_kept ? { artifactId: video.id } : {};
   return { jobId: job.id, ...(task && { task }), ...copy, durationSeconds, size: { width, height } };
+}
+
+/** No provider made it, so it can only be bridged. */
+function ofFile(file: ArtifactRow, refuse: (message: string) => ServiceError): FoundSource {
+  const { id, content_type: contentType, width, height, duration_seconds: durationSeconds } = file;
+  if (!contentType.startsWith('video/')) throw refuse(`is a file of ${contentType}; it must be a video`);
+  if (!width || !height || !durationSeconds) throw refuse('is a video that was never measured');
+  return { artifactId: id, durationSeconds, size: { width, height } };
 }
 
 /** The task that made all of the video: of a bridged extension no provider did. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { Command, Option } from 'commander';
 import pc from 'picocolors';
 import { createDemoCaller, type DemoJob } from './demo-caller.js';
+import { type ChainDemo, createChainDemo, expectedSeconds, filmOf, standingOf, treeOf } from './demo-chain.js';
 import { type DialectDemo, dialectDemos } from './demo-dialects.js';
 import { createProgress } from './demo-progress.js';
 import { createServedDemo } from './demo-served.js';
@@ -13,7 +14,8 @@ import { homeFolder } from './state.js';
 import { createSupervisor } from './supervisor.js';
 
 /**
- * `npm run demo`: one job from its request to its file, on the stack that runs here or on one that lives as long as the demo.
+ * `npm run demo`: one job from its request to its file and then a chain of jobs, on the stack that runs here or on one that lives as long as
+ * the demo.
  * With `--dialect <name>`, one job as a client of that vendor asks for it, and one that is made by that vendor as a provider.
  */
 const example = {
@@ -26,6 +28,8 @@ const example = {
   poll_interval_seconds: 2,
 };
 const INTERRUPTED = 130;
+/** A frame or two. */
+const TOLERATED_SECONDS = 0.1;
 
 const { dialect } = new Command('demo')
   .addOption(new Option('--dialect <name>', 'one job each way').choices(Object.keys(dialectDemos)))
@@ -59,6 +63,7 @@ try {
   }
   const job = await follow(stack, demo?.spoken.request ?? example);
   if (demo && job.provider !== demo.spoken.provider) throw new Error(`the job was made by ${job.provider}`);
+  if (!demo) await followChain(createChainDemo(stack));
   if (isOwnStack) say('the stack of the demo stops now; `npm start` brings it, and the job in the Temporal UI, back');
   if (!isStopping) await stop(job.status === 'succeeded' ? 0 : 1);
 } catch (error) {
@@ -126,6 +131,31 @@ async function follow({ apiUrl, apiKey }: StackFile, request: object): Promise<D
   }
   tell('charged', `${job.cost.captured ?? job.cost.held} ${job.cost.currency}`);
   return job;
+}
+
+/** A chain is one request, too, whatever becomes of a provider in the middle of it. */
+async function followChain(chain: ChainDemo): Promise<void> {
+  const progress = createProgress(process.stdout);
+  let pipeline = await chain.begin();
+  tell('pipeline', pipeline.id);
+  if (pipeline.links.temporal) tell('Temporal UI', pipeline.links.temporal);
+  while (!['succeeded', 'failed', 'canceled'].includes(pipeline.status)) {
+    progress.show({ status: standingOf(pipeline) });
+    pipeline = await chain.next(pipeline);
+  }
+  progress.show({ status: standingOf(pipeline) });
+  progress.end();
+  process.stdout.write(`${treeOf(pipeline).join('\n')}\n`);
+  if (pipeline.status !== 'succeeded') throw new Error(`the pipeline ended as ${pipeline.status}`);
+
+  const file = await newDemoFile(`${pipeline.id}.mp4`);
+  await chain.saveFilm(pipeline, file);
+  const measured = filmOf(pipeline)?.data[0]?.duration_seconds ?? 0;
+  const expected = expectedSeconds(pipeline);
+  tell('film', file);
+  tell('length', `${measured.toFixed(2)} s; its parts are ${expected.toFixed(2)} s long`);
+  tell('charged', `${pipeline.cost.captured} ${pipeline.cost.currency}`);
+  if (Math.abs(measured - expected) > TOLERATED_SECONDS) throw new Error('the film is not as long as its parts');
 }
 
 async function stop(code: number): Promise<void> {

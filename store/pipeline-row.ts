@@ -1,7 +1,7 @@
 import type { Micros } from '../contract/money.js';
 import type { FailurePolicy, StepKind, StepState } from '../contract/pipeline.js';
 import type { StepDefinition } from '../contract/pipeline-definition.js';
-import type { JobPhase, JobState } from '../contract/states.js';
+import type { Extension, JobPhase, JobState } from '../contract/states.js';
 
 /** A pipeline as callers may see it: everything but the dispatcher's marks. */
 export type PipelineRow = {
@@ -27,6 +27,7 @@ type JobFacts = {
   job_phase: JobPhase | null;
   job_progress: number | null;
   job_provider: string | null;
+  job_extension: Extension | null;
   job_held_micros: Micros | null;
   job_captured_micros: Micros | null;
   job_error_code: string | null;
@@ -73,7 +74,17 @@ export const pipelineColumns = [
   .map((column) => `pipelines.${column}`)
   .join(', ');
 
-const ofJob = ['state', 'phase', 'progress', 'provider', 'held_micros', 'captured_micros', 'error_code', 'finished_at'];
+const ofJob = [
+  'state',
+  'phase',
+  'progress',
+  'provider',
+  'extension',
+  'held_micros',
+  'captured_micros',
+  'error_code',
+  'finished_at',
+];
 
 /** Of `pipeline_steps` joined with `jobs`. */
 export const stepColumns = ['pipeline_steps.*', ...ofJob.map((column) => `jobs.${column} as job_${column}`)].join(', ');

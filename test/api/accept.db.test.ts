@@ -148,10 +148,10 @@ describe('a refused request', () => {
     [{ image: { data: 'AAAA', mime_type: 'image/png' } }, 'image'],
     [{ reference_images: [anImage.dataUrl, 'boat.png'] }, 'reference_images.1'],
     [{ deadline_seconds: 59 }, 'deadline_seconds'],
+    [{ video_operation: 'extend', video_id: 'data:video/mp4;base64,AAAA' }, 'video_id'],
     [{ prompt: 'a\ud800' }, 'prompt'],
   ];
   const impossible: [object, string][] = [
-    [{ video_operation: 'extend', video_id: 'data:video/mp4;base64,AAAA' }, 'video_id'],
     [{ routing: 'official' }, 'routing'],
     [{ n_variants: 2 }, 'n_variants'],
     [{ size: '720p', aspect_ratio: '1:1' }, 'aspect_ratio'],

@@ -126,17 +126,24 @@ describe('npm start and npm run demo', () => {
     expect(supervisor.output()).toContain('LINK_SECRET');
   }, 60_000);
 
-  it('demo: brings a stack up, saves the video, and leaves nothing running', async () => {
+  it('demo: brings a stack up, saves a video and a film of a chain that met with misfortune, and leaves nothing running', async () => {
     const demo = run('demo.js');
     expect({ code: await demo.ended, output: demo.output() }).toMatchObject({ code: 0 });
-    const [file = ''] = readdirSync(join(home, 'demo'));
-    expect(file).toMatch(/^job_\w+\.mp4$/);
-    expect(statSync(join(home, 'demo', file)).size).toBeGreaterThan(10_000);
-    expect(demo.output()).toContain(join(home, 'demo', file));
+    const files = readdirSync(join(home, 'demo')).toSorted();
+    expect(files).toEqual([expect.stringMatching(/^job_\w+\.mp4$/), expect.stringMatching(/^pipe_\w+\.mp4$/)]);
+    for (const file of files) {
+      expect(statSync(join(home, 'demo', file)).size).toBeGreaterThan(10_000);
+      expect(demo.output()).toContain(join(home, 'demo', file));
+    }
+    expect(demo.output()).toMatch(/shot +text_to_video +omixa +4\.00 s/);
+    expect(demo.output()).toMatch(/└─ longer +extend +omixa, native +8\.00 s/);
+    expect(demo.output()).toMatch(/└─ longest +extend +omixa-2, bridged +11\.96 s/);
+    expect(demo.output()).toMatch(/└─ film +concat +- +23\.92 s/);
+    expect(demo.output()).toMatch(/length +23\.92 s; its parts are 23\.92 s long/);
     expect(demo.output()).toMatch(/charged +0\.800000 USD/);
     expect(demo.output()).toMatch(/Temporal UI +http:\/\/127\.0\.0\.1:\d+\/namespaces\/default\/workflows\/job_/);
     expect(existsSync(join(home, 'stack.json'))).toBe(false);
-  }, 90_000);
+  }, 180_000);
 
   it('demo: uses the stack that runs, and leaves it running', async () => {
     const supervisor = await startStack();
@@ -144,5 +151,5 @@ describe('npm start and npm run demo', () => {
     expect({ code: await demo.ended, output: demo.output() }).toMatchObject({ code: 0 });
     expect(isAlive(stack().pids.supervisor ?? 0)).toBe(true);
     await stop(supervisor);
-  }, 90_000);
+  }, 180_000);
 });

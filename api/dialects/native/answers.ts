@@ -84,7 +84,7 @@ function requestAnswer({ request, callbackUrl }: Job): JobAnswer['request'] {
     wait_seconds: request.waitSeconds,
     poll_interval_seconds: request.pollIntervalSeconds,
     deadline_seconds: request.deadlineSeconds,
-    source_video: request.inputs.sourceVideo?.jobId,
+    source_video: request.inputs.sourceVideo?.jobId ?? request.inputs.sourceVideo?.artifactId,
     callback_url: callbackUrl ?? undefined,
   };
 }

@@ -40,6 +40,7 @@ const stepSchema = z
         phase: jobSchema.shape.phase,
         progress: z.number().nullable(),
         provider: nameSchema,
+        extension: jobSchema.shape.extension,
       })
       .nullable()
       .meta({ description: 'The job that carries it out, once there is one' }),
