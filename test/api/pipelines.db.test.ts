@@ -295,7 +295,7 @@ describe('pipelines', () => {
     it('takes files of the caller’s as sources, and nobody else’s', async () => {
       const upload = async (owner: Pick<typeof caller, 'send'>, bytes: Uint8Array) =>
         String((await readJson(await owner.send('POST', '/api/v1/files', { body: new Uint8Array(bytes) }))).id);
-      const [image, video] = [await upload(caller, await aPng()), await upload(caller, anMp4())];
+      const [image, video] = [await upload(caller, aPng()), await upload(caller, anMp4())];
       await created([
         animate({ source: image }),
         frame({ source: video }),
