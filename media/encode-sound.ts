@@ -4,10 +4,25 @@ import type { SoundFormat } from './join-plan.js';
 
 /** Of one packet of AAC; and so many samples of nothing stand before the sound. */
 const FRAMES_PER_PACKET = 1_024;
+const CODEC = 'mp4a.40.2';
 const MAX_QUEUE = 64;
 const BITS_PER_SECOND_AND_CHANNEL = 96_000;
 
 type Encoding = { pieces: AsyncGenerator<Float32Array>; format: SoundFormat; target: EncodedAudioPacketSource };
+
+/** The numbers by which AAC names its rates. */
+const rateIndex = { 48000: 3, 44100: 4 };
+const LOW_COMPLEXITY = 2;
+
+/** What a decoder is told before the first packet. */
+export function decoderOf({ sampleRate, channels }: SoundFormat): AudioDecoderConfig {
+  const description = new Uint8Array(2);
+  new DataView(description.buffer).setUint16(
+    0,
+    (LOW_COMPLEXITY << 11) | (rateIndex[sampleRate] << 7) | (channels << 3),
+  );
+  return { codec: CODEC, sampleRate, numberOfChannels: channels, description };
+}
 
 export const packetsOfSound = (seconds: number, { sampleRate }: SoundFormat) =>
   Math.ceil((seconds * sampleRate) / FRAMES_PER_PACKET) + 2;
@@ -34,7 +49,7 @@ export function createSoundEncoder({ pieces, format, target }: Encoding) {
     },
   });
   encoder.configure({
-    codec: 'mp4a.40.2',
+    codec: CODEC,
     sampleRate,
     numberOfChannels: channels,
     bitrate: BITS_PER_SECOND_AND_CHANNEL * channels,

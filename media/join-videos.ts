@@ -9,7 +9,7 @@ import {
 } from 'mediabunny';
 import { copyPictures } from './copy-pictures.js';
 import { encodePictures } from './encode-pictures.js';
-import { createSoundEncoder, packetsOfSound } from './encode-sound.js';
+import { createSoundEncoder, decoderOf, packetsOfSound } from './encode-sound.js';
 import { inspectSource, type Source } from './inspect-source.js';
 import { type JoinPlan, planJoin } from './join-plan.js';
 import { joinedSound } from './join-sound.js';
@@ -77,6 +77,10 @@ function addSound({ output, plan, limits }: Writing) {
   const { sound: format, seconds } = plan;
   if (!format) return undefined;
   const target = new EncodedAudioPacketSource('aac');
-  output.addAudioTrack(target, { maximumPacketCount: packetsOfSound(seconds, format) });
+  // Told ahead, as room for the header is measured when every track is known, which fails in the middle of reordered frames.
+  output.addAudioTrack(target, {
+    decoderConfig: decoderOf(format),
+    maximumPacketCount: packetsOfSound(seconds, format),
+  });
   return createSoundEncoder({ pieces: joinedSound({ plan, format, limits }), format, target });
 }

@@ -37,6 +37,8 @@ export type MediaProcess = {
 type Settings = {
   /** Of one probe or picture, once it is its turn. */
   timeoutMs?: number;
+  /** Of one frame in full size: all before it since the last key frame is decoded with it. */
+  frameTimeoutMs?: number;
   drawTimeoutMs?: number;
   joinTimeoutMs?: number;
   /** Of the JavaScript heap of each child. */
@@ -62,6 +64,7 @@ const defaultLimits: MediaLimits = {
  */
 export function createMediaProcess({
   timeoutMs = 20_000,
+  frameTimeoutMs = 60_000,
   drawTimeoutMs = 180_000,
   joinTimeoutMs = 900_000,
   memoryLimitMb = 512,
@@ -95,7 +98,7 @@ export function createMediaProcess({
 
     extractFrame: (extraction, call) =>
       appearing(extraction.to, async (to) => {
-        const answer = await ask({ kind: 'frame', ...extraction, to, limits }, { timeoutMs, ...call });
+        const answer = await ask({ kind: 'frame', ...extraction, to, limits }, { timeoutMs: frameTimeoutMs, ...call });
         return answer.outcome === 'extracted' ? answer.facts : misunderstood();
       }),
 

@@ -1,6 +1,8 @@
 import '@napi-rs/webcodecs/polyfill';
 import { AudioSampleSink, FilePathSource, Input, MP4 } from 'mediabunny';
 
+const HALF_OF_A_TONE = 0.25;
+
 /** The sound of a video as somebody hears it: how loud and how high it is in any part. `undefined` where there is none. */
 export async function listenTo(path: string) {
   const input = new Input({ formats: [MP4], source: new FilePathSource(path) });
@@ -26,6 +28,8 @@ export async function listenTo(path: string) {
       sampleRate,
       channels,
       seconds,
+      /** When it is first as loud as half of a tone. */
+      beginsAtSeconds: heard.findIndex((value) => Math.abs(value) > HALF_OF_A_TONE) / sampleRate,
       between(from: number, to: number) {
         const part = heard.subarray(Math.round(from * sampleRate), Math.round(to * sampleRate));
         const loudness = Math.sqrt(part.reduce((sum, value) => sum + value * value, 0) / part.length);

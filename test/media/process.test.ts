@@ -129,14 +129,14 @@ describe('the media process', () => {
 
   it('rejects what is under way and what is waiting when it is closed, and leaves no half of a clip', async () => {
     start({ maxConcurrent: 1 });
-    const drawing = media.drawClip(clip({ path: join(folder, 'long.mp4'), seconds: 60 }));
+    const drawing = media.drawClip(clip({ path: join(folder, 'half.mp4'), seconds: 60 }));
     const waiting = media.probeVideo(clip().path);
     const ended = Promise.allSettled([drawing, waiting]);
     await media.close();
     const closed = { status: 'rejected', reason: expect.objectContaining({ reason: 'closed' }) };
     expect(await ended).toEqual([closed, closed]);
     await expect(media.probeVideo(clip().path)).rejects.toMatchObject({ reason: 'closed' });
-    expect(readdirSync(folder).filter((name) => name.startsWith('long'))).toEqual([]);
+    expect(readdirSync(folder).filter((name) => name.startsWith('half'))).toEqual([]);
   }, 30_000);
 
   it('gives the child none of our environment', async () => {
