@@ -1,8 +1,3 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
-import { createDiskStore } from '../../artifacts/disk-store.js';
 import type { FetchLimits } from '../../artifacts/guarded-fetch.js';
 
 /** One box of an MP4 file; `long` writes its size in 64 bits, `open` as "to the end of the file". */
@@ -32,14 +27,5 @@ export function someLimits(given: Partial<FetchLimits> = {}): FetchLimits {
     idleTimeoutMs: 5_000,
     minimumRate: { bytes: 1, windowMs: 30_000 },
     ...given,
-  };
-}
-
-export async function aStore() {
-  const folder = await mkdtemp(join(tmpdir(), 'artifacts-'));
-  return {
-    folder,
-    store: createDiskStore(pathToFileURL(folder)),
-    clean: () => rm(folder, { recursive: true, force: true }),
   };
 }
