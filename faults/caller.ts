@@ -24,8 +24,13 @@ const endedStates = new Set(['succeeded', 'failed', 'canceled']);
 
 export type Wanted = { prompt: string; idempotencyKey: string; more?: Record<string, unknown> };
 
-/** A careful caller: repeats what met a dead api, under the same key, until it has an answer. */
-export function createCaller(address: () => { apiUrl: string; apiKey: string }) {
+type Address = { apiUrl: string; apiKey: string };
+
+/** A careful caller: repeats what met a dead api, under the same key, until it has an answer. Each of its jobs has an address to tell its end to. */
+export function createCaller(
+  address: () => Address,
+  { addressFor }: { addressFor: (idempotencyKey: string) => string },
+) {
   const send = (method: string, path: string, init: { headers?: Record<string, string>; body?: string } = {}) => {
     const { apiUrl, apiKey } = address();
     return fetch(new URL(path, apiUrl), {
@@ -57,7 +62,7 @@ export function createCaller(address: () => { apiUrl: string; apiKey: string }) 
     ask: ({ prompt, idempotencyKey, more }: Wanted) =>
       send('POST', '/api/v1/videos/jobs', {
         headers: { 'idempotency-key': idempotencyKey },
-        body: JSON.stringify({ ...aRequest, ...more, prompt }),
+        body: JSON.stringify({ ...aRequest, callback_url: addressFor(idempotencyKey), ...more, prompt }),
       }),
 
     async create(wanted: Wanted): Promise<AcceptedJob> {

@@ -8,6 +8,9 @@ export type Episode = {
   random: Random;
 };
 
+/** The stack did not come back, so no further episode would tell anything. */
+export class WorldLost extends Error {}
+
 /** A job that was answered 202, as its caller knows it. */
 export type AcceptedJob = { id: string; idempotencyKey: string; prompt: string };
 

@@ -41,6 +41,8 @@ async function run(): Promise<void> {
     void world.close().then(() => process.exit(1));
   };
   process.on('SIGINT', stop).on('SIGTERM', stop);
+  // Callers that an episode left behind when it broke off.
+  process.on('unhandledRejection', (error) => say(`left behind: ${String(error)}`));
   try {
     await warmUp(world);
     const report = await runEpisodes({

@@ -1,5 +1,5 @@
 import { times } from '../bench/support/load.js';
-import type { AcceptedJob, Cell, Episode, EpisodeResult } from './cell.js';
+import { type AcceptedJob, type Cell, type Episode, type EpisodeResult, WorldLost } from './cell.js';
 import type { Violation } from './invariants/violation.js';
 import { createRandom, type Random } from './random.js';
 
@@ -103,6 +103,7 @@ async function runOne<Place>(world: Place, { cell, episode }: Planned<Place>): P
   try {
     return await cell.run(world, episode);
   } catch (error) {
+    if (error instanceof WorldLost) throw error;
     const what = error instanceof Error ? error.message : String(error);
     return { fired: false, recoveredMs: null, jobs: [], violations: [`the episode broke off: ${what}`] };
   }

@@ -8,16 +8,24 @@ const accounts = [
 ];
 
 const LOOKS_MS = '300';
+/** Long enough for a receiver whose machine is busy. */
+export const WEBHOOK_SCHEDULE_MS = '0,500,1000,2000,4000';
 
 type Addresses = {
   providersUrl: string;
-  /** Where files are had. */
-  filePorts: number[];
+  /** Where files are had, and where webhooks are told to. */
+  openPorts: number[];
   providerKey: string;
+  callbackSecret: string;
 };
 
 /** What the stack runs with: the real thing, in quicker time, with the providers outside of it and a key that must be seen nowhere. */
-export function worldSettings({ providersUrl, filePorts, providerKey }: Addresses): Record<string, string> {
+export function worldSettings({
+  providersUrl,
+  openPorts,
+  providerKey,
+  callbackSecret,
+}: Addresses): Record<string, string> {
   const ofAccounts = accounts.flatMap(({ prefix, path }) => [
     [`${prefix}_BASE_URL`, `${providersUrl}/${path}`],
     [`${prefix}_API_KEY`, providerKey],
@@ -26,8 +34,9 @@ export function worldSettings({ providersUrl, filePorts, providerKey }: Addresse
   ]);
   return {
     ...Object.fromEntries(ofAccounts),
+    OPENAI_COMPATIBLE_WEBHOOK_SECRET: callbackSecret,
     ALLOW_HTTP_PROVIDERS: 'true',
-    ALLOW_LOOPBACK_PORTS: filePorts.join(','),
+    ALLOW_LOOPBACK_PORTS: openPorts.join(','),
     STARTS_PER_SECOND: '200',
     SUBMIT_TIMEOUT_MS: '5000',
     LOOK_TIMEOUT_MS: '2500',
@@ -43,6 +52,10 @@ export function worldSettings({ providersUrl, filePorts, providerKey }: Addresse
     LEFT_TASK_FIRST_LOOK_MS: '2000',
     LEFT_TASK_LONGEST_PAUSE_MS: '5000',
     PROVIDER_SWEEP_INTERVAL_MS: '15000',
+    WEBHOOK_SCHEDULE_MS,
+    WEBHOOK_TIMEOUT_MS: '2000',
+    // Each connection to an address that somebody else chose is told of.
+    LOG_LEVEL: 'debug',
     RETRY_PAUSE_MS: '100',
     LONGEST_RETRY_AFTER_MS: '5000',
     // A clip has a few hundred kilobytes; what has no end must be cut soon.

@@ -12,9 +12,11 @@ import { createPorts } from '../standalone/ports.js';
 import { untilHealthy } from '../standalone/services.js';
 import { createDatabase, type Database } from '../store/database.js';
 import { type Caller, createCaller } from './caller.js';
+import { WorldLost } from './cell.js';
 import { type CrashPlans, createCrashPlans } from './crash-plans.js';
 import { type Line, startLine } from './line.js';
 import { type SandboxControl, sandboxControl } from './sandbox-control.js';
+import { type Sink, startSink } from './sink.js';
 import { worldSettings } from './world-settings.js';
 
 /** The real stack, the providers' stand-in outside of it, and everything that a fault or a check needs to reach. */
@@ -28,7 +30,13 @@ export type World = {
   /** Between the worker and the providers' stand-in. */
   line: Line;
   caller: Caller;
+  /** Whom webhooks are told to. */
+  sink: Sink;
+  /** The one address of the account that signs its callbacks, and what it signs with. */
+  callbacks(): { url: string; secret: string };
   crashPlans: CrashPlans;
+  /** Of this machine, at which files are had and webhooks taken. */
+  openPorts: number[];
   artifactsDir: string;
   /** A file system of its own, so that it can be full. */
   hasOwnDisk: boolean;
@@ -77,9 +85,18 @@ async function build(closing: (() => unknown)[]): Promise<Omit<World, 'close'>> 
   const linePort = await portFor('FAULTS_LINE_PORT');
   const line = await startLine(sandboxPort, linePort);
   closing.push(() => line.close());
+  const sink = await startSink(await portFor('FAULTS_SINK_PORT'));
+  closing.push(() => sink.close());
+  const openPorts = [sandboxPort, linePort, sink.port];
+  const callbackSecret = `whsec_${randomBytes(24).toString('base64')}`;
   const crashFolder = join(folder, 'crash-points');
   const settings = {
-    ...worldSettings({ providersUrl: line.url, filePorts: [sandboxPort, linePort], providerKey: `key-${word}` }),
+    ...worldSettings({
+      providersUrl: line.url,
+      openPorts,
+      providerKey: `key-${word}`,
+      callbackSecret,
+    }),
     ARTIFACTS_URL: pathToFileURL(artifactsDir).href,
     REELAY_CRASH_POINTS: crashFolder,
   };
@@ -89,21 +106,33 @@ async function build(closing: (() => unknown)[]): Promise<Omit<World, 'close'>> 
   const connection = Connection.lazy({ address: stack.temporalAddress });
   closing.push(() => Promise.all([database.close(), connection.close()]));
 
+  const sandbox = sandboxControl(`http://127.0.0.1:${sandboxPort}`);
+  const callbacks = () => ({ url: `${stack.apiUrl}/callbacks/openai-compatible`, secret: callbackSecret });
+  // Its address holds the port of the api, which a restart may change.
+  const register = () => sandbox.webhook({ account: 'openai', ...callbacks() });
+  await register();
+
   return {
     stack: () => stack,
     async restart() {
-      stack = await startStack(settings, stack.home);
+      stack = await startStack(settings, stack.home).catch((cause: unknown) => {
+        throw new WorldLost('the stack could not be started again', { cause });
+      });
+      await register();
     },
     database,
+    sink,
+    callbacks,
     temporal: new Client({ connection, namespace: stack.namespace }),
-    sandbox: sandboxControl(`http://127.0.0.1:${sandboxPort}`),
+    sandbox,
     line,
-    caller: createCaller(() => stack),
+    caller: createCaller(() => stack, { addressFor: sink.urlOf }),
     crashPlans: createCrashPlans(crashFolder),
+    openPorts,
     artifactsDir,
     hasOwnDisk,
     clipsDir,
-    canaries: [word, stack.apiKey],
+    canaries: [word, stack.apiKey, callbackSecret],
     promptOf: (mark) => `A paper boat that nobody may read of, ${word} ${mark}`,
   };
 }

@@ -1,4 +1,6 @@
 import type { Cell } from '../cell.js';
+import { callbackFloodCells } from './callback-floods.js';
+import { callbackCells } from './callbacks.js';
 import { cancelCells } from './cancel.js';
 import { clockCells } from './clock.js';
 import { crashCells } from './crash.js';
@@ -13,6 +15,8 @@ import { providerCells } from './provider.js';
 import { settlingCells } from './settling.js';
 import { stopCells } from './stop.js';
 import { vendorCells } from './vendors.js';
+import { webhookLoadCells } from './webhook-loads.js';
+import { webhookCells } from './webhooks.js';
 
 export const allCells: readonly Cell[] = [
   ...providerCells,
@@ -20,6 +24,10 @@ export const allCells: readonly Cell[] = [
   ...policyCells,
   ...cancelCells,
   ...lostCells,
+  ...callbackCells,
+  ...callbackFloodCells,
+  ...webhookCells,
+  ...webhookLoadCells,
   ...crashCells,
   ...crashTogetherCells,
   ...settlingCells,

@@ -68,7 +68,9 @@ async function inApi(world: World, { mark }: Episode, jump: string): Promise<Epi
   try {
     clock.jump(jump);
     const { apiKey } = world.stack();
-    const caller = createCaller(() => ({ apiUrl: `http://127.0.0.1:${port}`, apiKey }));
+    const caller = createCaller(() => ({ apiUrl: `http://127.0.0.1:${port}`, apiKey }), {
+      addressFor: world.sink.urlOf,
+    });
     const wanted = { prompt: world.promptOf(mark), idempotencyKey: `key of ${mark}` };
     const startedAtMs = performance.now();
     const job = await caller.create(wanted);

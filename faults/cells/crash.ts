@@ -16,18 +16,14 @@ const done: Expected = { status: 'succeeded', attempts: 1, accepted: 1 };
 /** Nobody can ask this provider what it took, so the job says so. */
 const lost = (accepted: number): Expected => ({ status: 'failed', code: 'submission_unknown', attempts: 1, accepted });
 
-/** What comes after them is told to somebody, and has cells of its own. */
-const afterTheJob: readonly CrashPoint[] = ['S11', 'S12'];
-export const pointsOfJob = crashPointNames.filter((point) => !afterTheJob.includes(point));
-
 /** Every point of a job's life × whom it kills. */
-export const crashCells: Cell[] = pointsOfJob.flatMap((point) =>
+export const crashCells: Cell[] = crashPointNames.flatMap((point) =>
   fates.filter((fate) => isMeant(point, fate)).map((fate) => createCell(point, fate)),
 );
 
 /** An error in the middle of a request or of the dispatcher is no crash. */
 function isMeant(point: CrashPoint, fate: Fate): boolean {
-  const isActivity = !['S0', 'S1', 'S2'].includes(point);
+  const isActivity = !['S0', 'S1', 'S2', 'S11'].includes(point);
   return isActivity || fate !== 'throws';
 }
 

@@ -1,14 +1,11 @@
 import type { UnknownPolicy } from '../../contract/plan.js';
-import { createLedger } from '../../store/ledger.js';
 import { createOperatorJobs } from '../../store/operator-jobs.js';
-import { createWorkspaces } from '../../store/workspaces.js';
-import { createCaller } from '../caller.js';
 import type { AcceptedJob, Cell, Episode, EpisodeResult } from '../cell.js';
 import { eventually } from '../patience.js';
+import { openWorkspace } from '../workspace.js';
 import type { World } from '../world.js';
 import { type Expected, judgeEnding } from './outcome.js';
 
-const MICROS = 10_000_000;
 const HELD_WITHIN_MS = 60_000;
 
 /** What became of the submit of each, as an operator who has looked at the provider's own page says. */
@@ -42,8 +39,7 @@ type Loss = { policy: UnknownPolicy; word?: Word; expected: Expected[] };
 
 async function lose(world: World, { mark }: Episode, { policy, word, expected }: Loss): Promise<EpisodeResult> {
   const prompt = world.promptOf(mark);
-  const apiKey = await openWorkspace(world, { name: mark, policy });
-  const caller = createCaller(() => ({ ...world.stack(), apiKey }));
+  const { caller } = await openWorkspace(world, { name: mark, policy });
   const fault = word === 'never_existed' ? 'not_created_drop' : 'accept_then_drop';
   await world.sandbox.script({ account: 'omixa', call: 'submit', fault, promptIncludes: prompt });
   const job = await caller.create({ prompt, idempotencyKey: `key of ${mark}` });
@@ -51,16 +47,6 @@ async function lose(world: World, { mark }: Episode, { policy, word, expected }:
   const violations = await judgeEnding({ ...world, caller }, job, expected);
   const calls = await world.sandbox.ledger({ promptIncludes: prompt, call: 'submit' });
   return { fired: isDecided && calls.some((call) => call.fault === fault), recoveredMs: null, jobs: [job], violations };
-}
-
-async function openWorkspace({ database, canaries }: World, { name, policy }: { name: string; policy: UnknownPolicy }) {
-  const workspaces = createWorkspaces(database);
-  const { id: workspaceId } = await workspaces.create({ name });
-  await workspaces.set(workspaceId, { unknownPolicy: policy });
-  await createLedger(database).topUp({ workspaceId, micros: MICROS });
-  const { secret } = await workspaces.createKey({ workspaceId, scopes: ['jobs:read', 'jobs:write'] });
-  canaries.push(secret);
-  return secret;
 }
 
 /** Says the word as soon as the job waits for one. */

@@ -2,7 +2,7 @@ import type { Cell } from '../cell.js';
 import type { Expected } from './outcome.js';
 import { type Misdeed, scriptedCell } from './scripted.js';
 
-type Vendor = {
+export type Vendor = {
   account: string;
   others: string[];
   request: { model: string; seconds: number };

@@ -6,11 +6,13 @@ import { eventually } from '../patience.js';
 import type { Checks } from '../run.js';
 import { traceOf } from '../trace.js';
 import type { World } from '../world.js';
+import { checkConnections } from './connections.js';
 import { jobsOfPrompts, readFacts } from './facts.js';
 import { checkFiles } from './files.js';
 import { judgeJob } from './jobs.js';
 import { checkSecrets } from './secrets.js';
 import { checkServed } from './served.js';
+import { checkTold } from './told.js';
 import type { Violation } from './violation.js';
 
 const AWAY_FOR_MS = 60_000;
@@ -47,7 +49,8 @@ async function checkJobs(world: World, jobs: readonly AcceptedJob[]): Promise<Vi
     const [first, ...more] = ofJob;
     if (first) found.push({ ...first, what: `${first.what} | ${await traceOf(world, accepted)}` }, ...more);
   }
-  return [...found, ...(await checkServed(world, [...facts.values()]))];
+  const [served, told] = await Promise.all([checkServed(world, [...facts.values()]), checkTold(world, jobs)]);
+  return [...found, ...served, ...told];
 }
 
 /** What does not hold of the whole: the ledger, the files, the logs and histories. */
@@ -66,7 +69,8 @@ async function checkWhole(world: World, { filesGraceMs, aJobId }: { filesGraceMs
       what: `${rule}${account ? ` of ${account}` : ''}${attempt ? `, attempt ${attempt}` : ''}: ${foundMicros}, not ${expectedMicros}`,
     }),
   );
-  return [...unbalanced, ...files, ...secrets];
+  const connections = checkConnections({ home: world.stack().home, openPorts: world.openPorts });
+  return [...unbalanced, ...files, ...secrets, ...connections];
 }
 
 /** What dead processes left half-written is removed when a worker starts and has become old enough. */

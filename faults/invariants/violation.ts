@@ -5,8 +5,10 @@ export const invariants = {
   I3: 'the money adds up, and captured is what was delivered',
   I4: 'stored files have the bytes of the provider, and rows and files agree',
   I5: 'row, events and workflow tell the same end, and nothing comes after it',
+  I6: 'the end of a job is told at its address, signed, under one id, or visibly given up',
   I7: 'one idempotency key is one job',
   I9: 'no prompt, key or signed address is in a log or a history',
+  I10: 'no connection to a private address because of what somebody else chose',
 } as const;
 export type Invariant = keyof typeof invariants;
 

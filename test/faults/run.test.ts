@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import type { Cell, EpisodeResult } from '../../faults/cell.js';
+import { type Cell, type EpisodeResult, WorldLost } from '../../faults/cell.js';
 import type { Violation } from '../../faults/invariants/violation.js';
 import { isGood, runEpisodes } from '../../faults/run.js';
 
@@ -67,6 +67,18 @@ describe('a run of faults', () => {
     const report = await run({ cells: [broken, aCell('b')] });
     expect(isGood(report)).toBe(false);
     expect(report.cells.flatMap(({ violations }) => violations)).toEqual(['the episode broke off: the line is cut']);
+  });
+
+  it('ends at once when there is nothing left to break', async () => {
+    const lost = aCell('a', {}, { run: () => Promise.reject(new WorldLost('the stack is gone')), isAlone: true });
+    let played = 0;
+    const play = async () => {
+      played += 1;
+      return went;
+    };
+    await expect(run({ cells: [lost], episodes: 3 })).rejects.toThrow('the stack is gone');
+    await expect(run({ cells: [lost, aCell('b', {}, { run: play, isAlone: true })], episodes: 9 })).rejects.toThrow();
+    expect(played).toBeLessThan(2);
   });
 
   it('names the cells that cannot run here, and is good without them', async () => {
