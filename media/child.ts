@@ -1,7 +1,9 @@
 import { Worker } from 'node:worker_threads';
 import type { Guarded } from './guard.js';
 import { MediaError } from './media-error.js';
-import type { MediaAnswer, MediaRequest } from './messages.js';
+import type { MediaAnswer, MediaReply, MediaRequest } from './messages.js';
+
+const BYTES_PER_MB = 1_048_576;
 
 /** The media process: one answer for each request, and an end when its parent is gone. */
 const [residentLimitMb, parentPid] = process.argv.slice(2).map(Number);
@@ -9,7 +11,11 @@ const guarded: Partial<Guarded> = { residentLimitMb, parentPid };
 new Worker(new URL('./guard.js', import.meta.url), { workerData: guarded }).unref();
 process.on('disconnect', () => process.exit(0));
 process.on('message', (request: MediaRequest) => {
-  void answer(request).then((answered) => process.send?.(answered));
+  void answer(request).then((answered) => {
+    globalThis.gc?.();
+    const reply: MediaReply = { answer: answered, residentMb: process.memoryUsage.rss() / BYTES_PER_MB };
+    process.send?.(reply);
+  });
 });
 
 async function answer(request: MediaRequest): Promise<MediaAnswer> {

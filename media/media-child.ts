@@ -3,13 +3,15 @@ import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { MediaError } from './media-error.js';
-import type { MediaAnswer, MediaRequest } from './messages.js';
+import type { MediaAnswer, MediaReply, MediaRequest } from './messages.js';
 
 export type RunOptions = { timeoutMs: number; signal?: AbortSignal };
 
 /** A child process that does one thing at a time, so that ending it ends nothing else. */
 export type MediaChild = {
   isAlive(): boolean;
+  /** Whether it is worth keeping: codecs do not give back all the memory that they took. */
+  isFresh(): boolean;
   /** Ends the child when it takes too long, or when the signal is raised. */
   run(request: MediaRequest, options: RunOptions): Promise<MediaAnswer>;
   stop(): Promise<void>;
@@ -17,6 +19,8 @@ export type MediaChild = {
 
 type Asked = { resolve: (answer: MediaAnswer) => void; reject: (error: unknown) => void };
 
+/** Of the memory that a child may take. */
+const FRESH_SHARE = 0.25;
 const MAX_LAST_WORDS = 2_000;
 
 export function startMediaChild({
@@ -35,12 +39,14 @@ export function startMediaChild({
   const ended = new Promise<void>((resolve) => void child.once('close', () => resolve()));
   let asked: Asked | undefined;
   let isAlive = true;
+  let isFresh = true;
   let lastWords = '';
 
   child.stderr?.setEncoding('utf8').on('data', (text: string) => {
     lastWords = `${lastWords}${text}`.slice(-MAX_LAST_WORDS);
   });
-  child.on('message', (answer: MediaAnswer) => {
+  child.on('message', ({ answer, residentMb }: MediaReply) => {
+    isFresh = residentMb <= residentLimitMb * FRESH_SHARE;
     asked?.resolve(answer);
     asked = undefined;
   });
@@ -50,6 +56,7 @@ export function startMediaChild({
 
   return {
     isAlive: () => isAlive,
+    isFresh: () => isAlive && isFresh,
 
     async run(request, { timeoutMs, signal }) {
       signal?.throwIfAborted();

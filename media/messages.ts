@@ -49,7 +49,7 @@ type MediaTask =
   | ({ kind: 'frame' } & FrameExtraction)
   | ({ kind: 'join' } & Joining);
 
-/** Between a parent and its child: one request at a time, one answer to each. */
+/** Between a parent and its child: one request at a time, one reply to each. */
 export type MediaRequest = MediaTask & { limits: MediaLimits };
 
 export type MediaAnswer =
@@ -58,3 +58,6 @@ export type MediaAnswer =
   | { outcome: 'extracted'; facts: FrameFacts }
   | { outcome: 'joined'; facts: JoinedVideo }
   | { outcome: 'failed'; reason: MediaErrorReason; message: string };
+
+/** `residentMb`: the memory that the child holds on to when it has answered. */
+export type MediaReply = { answer: MediaAnswer; residentMb: number };

@@ -82,8 +82,8 @@ export function createMediaPool({ maxConcurrent, ...memory }: Settings): MediaPo
     try {
       return await work(child);
     } finally {
-      if (child.isAlive()) idle.push(child);
-      else children.delete(child);
+      if (child.isFresh()) idle.push(child);
+      else void child.stop().then(() => children.delete(child));
     }
   }
 

@@ -115,6 +115,18 @@ describe('the media process', () => {
     expect((await media.probeVideo(clip().path)).width).toBe(320);
   }, 30_000);
 
+  it('lets go of a child that holds on to memory when its work is done', async () => {
+    start({ residentLimitMb: 400, maxConcurrent: 1 });
+    await media.probeVideo(clip().path);
+    const child = childOf(process.pid);
+    expect(child).toBeDefined();
+    await media.probeVideo(clip().path);
+    expect(childOf(process.pid)).toBe(child);
+    await media.drawClip(clip({ path: join(folder, 'wide.mp4'), width: 1280, height: 720, seconds: 1 }));
+    await until(() => childOf(process.pid) === undefined);
+    expect((await media.probeVideo(clip().path)).width).toBe(320);
+  }, 30_000);
+
   it('does not outlive its parent, also in the middle of its work', async () => {
     const compiled = pathToFileURL(join(findProjectRoot(), 'dist', 'media', 'process.js')).href;
     const endless = JSON.stringify(clip({ path: join(folder, 'endless.mp4'), seconds: 600 }));
@@ -124,7 +136,7 @@ describe('the media process', () => {
       () => readdirSync(folder).some((name) => name.startsWith('endless')) && childOf(parent.pid),
     );
     parent.kill('SIGKILL');
-    await until(() => parents().get(child) === undefined);
+    await until(() => !mediaProcesses().has(child));
   }, 30_000);
 
   it('rejects what is under way and what is waiting when it is closed, and leaves no half of a clip', async () => {
@@ -151,13 +163,14 @@ describe('the media process', () => {
   });
 });
 
-/** Every process with the one that started it. */
-function parents(): Map<number, number> {
-  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat='], { encoding: 'utf8' }).trim().split('\n');
-  const rows = lines.map((line) => line.trim().split(/\s+/)).filter(([, , state]) => !state?.startsWith('Z'));
+/** The media processes that run, with the one that started each. */
+function mediaProcesses(): Map<number, number> {
+  const lines = execFileSync('ps', ['-A', '-o', 'pid=,ppid=,args='], { encoding: 'utf8' }).trim().split('\n');
+  // One that has ended, and is not yet buried, has no arguments.
+  const rows = lines.filter((line) => line.includes(join('media', 'child.js'))).map((line) => line.trim().split(/\s+/));
   return new Map(rows.map(([pid, parent]) => [Number(pid), Number(parent)]));
 }
 
 function childOf(parent: number | undefined): number | undefined {
-  return [...parents()].find(([, started]) => started === parent)?.[0];
+  return [...mediaProcesses()].find(([, started]) => started === parent)?.[0];
 }
