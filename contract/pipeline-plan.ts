@@ -64,3 +64,8 @@ export type BegunStep = { name: string } & (
   | { kind: 'approval'; remainingMs: number }
   | { kind: 'stopped' }
 );
+
+/** Each run is a workflow of its own: the one before may still be about to close when a caller has it run again. */
+export function pipelineWorkflowId({ id, run }: { id: string; run: number }): string {
+  return run === 1 ? id : `${id}:${run}`;
+}

@@ -7,6 +7,7 @@ import {
 } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { needsOf } from '../contract/pipeline.js';
+import { pipelineWorkflowId } from '../contract/pipeline-plan.js';
 import { searchAttributeNames, workflowQueue } from '../contract/queues.js';
 import type { Logger } from '../runtime/logger.js';
 import type { PipelineQueue, PipelineToStart } from '../store/pipeline-queue.js';
@@ -86,13 +87,14 @@ export function createPipelineDispatch(deps: PipelineDispatchDeps) {
 
   /** What cannot be delivered now waits for the next round. A workflow that is not there is looked for by the sweep. */
   async function deliver(): Promise<void> {
-    for (const id of await queue.cancelRequests()) {
-      const isTold = await told(() => client.workflow.getHandle(id).cancel());
-      if (isTold) await queue.markCancelDelivered(id);
+    for (const pipeline of await queue.cancelRequests()) {
+      const handle = client.workflow.getHandle(pipelineWorkflowId(pipeline));
+      if (await told(() => handle.cancel())) await queue.markCancelDelivered(pipeline.id);
     }
-    for (const { pipeline_id: id, name: step } of await queue.decisions()) {
-      const isTold = await told(() => client.workflow.getHandle(id).signal(approvalDecided, { step }));
-      if (isTold) await queue.markDecisionDelivered({ pipelineId: id, step });
+    for (const { name: step, ...pipeline } of await queue.decisions()) {
+      const handle = client.workflow.getHandle(pipelineWorkflowId(pipeline));
+      const isTold = await told(() => handle.signal(approvalDecided, { step }));
+      if (isTold) await queue.markDecisionDelivered({ pipelineId: pipeline.id, step });
     }
   }
 
@@ -106,8 +108,8 @@ export function createPipelineDispatch(deps: PipelineDispatchDeps) {
     }
   }
 
-  async function sweepOne({ id }: PipelineToStart): Promise<void> {
-    const workflow = await calls.soon(() => endOfWorkflow(client, id));
+  async function sweepOne({ id, run }: PipelineToStart): Promise<void> {
+    const workflow = await calls.soon(() => endOfWorkflow(client, pipelineWorkflowId({ id, run })));
     if (!workflow) return;
     // Read after the workflow was found closed: one that had ended its pipeline has done so by then.
     const pipeline = await queue.prepareRevival(id);
@@ -130,7 +132,7 @@ export function createPipelineDispatch(deps: PipelineDispatchDeps) {
     try {
       await calls.soon(() =>
         client.workflow.start<typeof videoPipeline>('videoPipeline', {
-          workflowId: id,
+          workflowId: pipelineWorkflowId(pipeline),
           taskQueue: workflowQueue,
           args: [
             {
@@ -145,7 +147,7 @@ export function createPipelineDispatch(deps: PipelineDispatchDeps) {
               ...(continueAfterSteps !== undefined && { continueAfterSteps }),
             },
           ],
-          // An earlier run has ended, or was lost: the row says that this one is wanted.
+          // An earlier one was lost: the row says that another is wanted.
           workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
           workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
           workflowTaskTimeout: '5 seconds',

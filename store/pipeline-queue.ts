@@ -58,7 +58,7 @@ const releaseStatement = {
 
 const cancelsStatement = {
   name: 'pipelines_to_cancel',
-  text: `select id from pipelines
+  text: `select id, run from pipelines
     where cancel_requested_at is not null and cancel_delivered_at is null and dispatched_at is not null and state in ('queued', 'running')
     order by cancel_requested_at limit 100`,
 };
@@ -70,8 +70,9 @@ const cancelDeliveredStatement = {
 
 const decisionsStatement = {
   name: 'decisions_to_deliver',
-  text: `select pipeline_id, name from pipeline_steps
-    where decision is not null and decision_delivered_at is null and state = 'waiting_approval' order by decided_at limit 100`,
+  text: `select pipelines.id, pipelines.run, step.name from pipeline_steps step join pipelines on pipelines.id = step.pipeline_id
+    where step.decision is not null and step.decision_delivered_at is null and step.state = 'waiting_approval'
+    order by step.decided_at limit 100`,
 };
 
 const decisionDeliveredStatement = {
@@ -128,17 +129,14 @@ export function createPipelineQueue({ run }: Database) {
     },
 
     /** Running pipelines whose callers want them stopped and whose workflows have not been told. */
-    async cancelRequests(): Promise<string[]> {
-      const rows = await run<{ id: string }>(cancelsStatement, []);
-      return rows.map(({ id }) => id);
-    },
+    cancelRequests: () => run<{ id: string; run: number }>(cancelsStatement, []),
 
     async markCancelDelivered(id: string): Promise<void> {
       await run(cancelDeliveredStatement, [id]);
     },
 
     /** Approvals that a person has decided and whose workflows do not know. */
-    decisions: () => run<{ pipeline_id: string; name: string }>(decisionsStatement, []),
+    decisions: () => run<{ id: string; run: number; name: string }>(decisionsStatement, []),
 
     async markDecisionDelivered({ pipelineId, step }: { pipelineId: string; step: string }): Promise<void> {
       await run(decisionDeliveredStatement, [pipelineId, step]);

@@ -192,6 +192,7 @@ describe('videoPipeline', () => {
     expect(await film.untilEnded()).toMatchObject({ state: 'succeeded', run: 2 });
     expect(film.bought()).toEqual(['shot', 'bad', 'after']);
     expect(await film.jobsOf()).toHaveLength(4);
+    expect((await film.events()).filter(({ type }) => type === 'pipeline.revived')).toEqual([]);
   });
 
   it('goes on where it stood when its workflow is lost, and buys nothing twice', async () => {

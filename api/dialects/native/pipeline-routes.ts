@@ -1,4 +1,5 @@
 import { type Request, type RequestHandler, type Response, Router } from 'express';
+import { pipelineWorkflowId } from '../../../contract/pipeline-plan.js';
 import { bearer } from '../../middleware/authenticate.js';
 import { callerOf } from '../../middleware/caller.js';
 import type { DialectDeps } from '../../middleware/dialect.js';
@@ -25,15 +26,14 @@ export function createPipelineRoutes(deps: DialectDeps): Router {
 }
 
 function answererOf({ jobs, pipelines: { publicUrl } }: DialectDeps) {
-  const settingsOf = (id: string, request: Request<unknown>) => ({
+  const settingsOf = (pipeline: Pipeline, request: Request<unknown>) => ({
     publicUrl,
-    temporalLink: jobs.temporalLink(id, callerOf(request)),
+    temporalLink: jobs.temporalLink(pipelineWorkflowId(pipeline), callerOf(request)),
   });
   return {
-    answer: (pipeline: Pipeline, request: Request<unknown>) =>
-      pipelineAnswer(pipeline, settingsOf(pipeline.id, request)),
+    answer: (pipeline: Pipeline, request: Request<unknown>) => pipelineAnswer(pipeline, settingsOf(pipeline, request)),
     summary: (pipeline: Pipeline, request: Request<unknown>) =>
-      pipelineSummaryAnswer(pipeline, settingsOf(pipeline.id, request)),
+      pipelineSummaryAnswer(pipeline, settingsOf(pipeline, request)),
   };
 }
 
