@@ -88,9 +88,7 @@ export function normalForm({ request, shape, inputs: read, sourceVideo: source }
     ...(firstFrame && { firstFrame: byId(firstFrame) }),
     ...(lastFrame && { lastFrame: byId(lastFrame) }),
     references: references.map(byId),
-    ...(source && {
-      sourceVideo: withoutSize(source),
-    }),
+    ...(source && { sourceVideo: keptWords(source) }),
   };
   const { model, operation, prompt, negativePrompt, durationSeconds, variants, seed } = request;
   const { generateAudio, enhancePrompt, personGeneration, waitSeconds, pollIntervalSeconds, deadlineSeconds } = request;
@@ -99,8 +97,8 @@ export function normalForm({ request, shape, inputs: read, sourceVideo: source }
   return { model, operation, prompt, durationSeconds, ...shape, variants, ...options, ...times, inputs };
 }
 
-function withoutSize({ size: _, ...source }: FoundSource): SourceVideo {
-  return source;
+function keptWords({ jobId, task, artifactId, durationSeconds }: FoundSource): SourceVideo {
+  return { jobId, task, artifactId, durationSeconds };
 }
 
 /** The hash is of the request as asked: a default that changes meanwhile does not make a repeated request another one. */

@@ -28,7 +28,13 @@ export type ReadInput = {
   height: number;
 };
 
-export type ReadInputs = { firstFrame?: ReadInput; lastFrame?: ReadInput; references: ReadInput[] };
+export type ReadInputs = {
+  firstFrame?: ReadInput;
+  lastFrame?: ReadInput;
+  references: ReadInput[];
+  /** The video that a job goes on from, which stays for it whatever becomes of the job or the file that it was. */
+  source?: ReadInput;
+};
 
 const MS_PER_DAY = 24 * 60 * 60 * 1_000;
 
@@ -90,8 +96,8 @@ async function storeNew(store: ArtifactStore, source: ReadInput['source']): Prom
   return key;
 }
 
-function listInputs({ firstFrame, lastFrame, references }: ReadInputs): ReadInput[] {
-  return [firstFrame, lastFrame, ...references].filter((input) => input !== undefined);
+function listInputs({ firstFrame, lastFrame, references, source }: ReadInputs): ReadInput[] {
+  return [firstFrame, lastFrame, ...references, source].filter((input) => input !== undefined);
 }
 
 async function readNamedImage(named: NamedImage): Promise<ReadInput> {

@@ -70,7 +70,7 @@ export async function prepareJob(
   const { firstFrame } = planned;
   const asked = firstFrame ? { ...request, firstFrame: undefined } : request;
   const read = await readInputs(asked, { fetchImage, uploads, workspaceId, wordFor });
-  const inputs = { ...read, ...(firstFrame && { firstFrame }) };
+  const inputs = { ...read, ...(firstFrame && { firstFrame }), ...(sourceVideo?.copy && { source: sourceVideo.copy }) };
   const size = sizeOf(request, { inputs, refuse });
 
   const routable = {

@@ -1,17 +1,23 @@
 import { fieldError, ServiceError } from '../contract/errors.js';
 import type { SourceVideo } from '../contract/generation.js';
 import { isTerminal } from '../contract/states.js';
+import { newId } from '../runtime/ids.js';
 import type { ArtifactRow, Artifacts } from '../store/artifacts.js';
 import type { Attempts } from '../store/attempts.js';
 import type { JobRow } from '../store/job-row.js';
 import type { Jobs } from '../store/jobs.js';
 import type { Uploads } from '../store/uploads.js';
 import { isFileId, namesFile } from './file-id.js';
+import type { ReadInput } from './inputs.js';
 import { isJobId } from './job-id.js';
 import type { Size } from './job-request.js';
 
 /** What an extend or a remix goes on from, with the size of its video, which the new one will have. */
-export type FoundSource = SourceVideo & { size: Size };
+export type FoundSource = SourceVideo & {
+  size: Size;
+  /** Where it is kept here: the job's own from then on. */
+  copy?: ReadInput;
+};
 
 type Deps = { jobs: Jobs; attempts: Attempts; artifacts: Artifacts; uploads: Pick<Uploads, 'find'> };
 type Wanted = { text: string; workspaceId: string; field: string };
@@ -37,7 +43,7 @@ export async function findSource(deps: Deps, { text, workspaceId, field }: Wante
   const { width, height, duration_seconds: durationSeconds } = video;
   if (!width || !height || !durationSeconds) throw refuse('the video of this job was never measured');
   const task = await makerTask(deps, job);
-  const copy = video.is_kept ? { artifactId: video.id } : {};
+  const copy = video.is_kept ? { artifactId: video.id, copy: copyOf(video, { width, height }) } : {};
   return { jobId: job.id, ...(task && { task }), ...copy, durationSeconds, size: { width, height } };
 }
 
@@ -46,7 +52,11 @@ function ofFile(file: ArtifactRow, refuse: (message: string) => ServiceError): F
   const { id, content_type: contentType, width, height, duration_seconds: durationSeconds } = file;
   if (!contentType.startsWith('video/')) throw refuse(`is a file of ${contentType}; it must be a video`);
   if (!width || !height || !durationSeconds) throw refuse('is a video that was never measured');
-  return { artifactId: id, durationSeconds, size: { width, height } };
+  return { artifactId: id, copy: copyOf(file, { width, height }), durationSeconds, size: { width, height } };
+}
+
+function copyOf({ content_type: contentType, location, bytes, sha256 }: ArtifactRow, size: Size): ReadInput {
+  return { id: newId('art'), contentType, source: { location }, bytes, sha256, ...size };
 }
 
 /** The task that made all of the video: of a bridged extension no provider did. */

@@ -105,11 +105,15 @@ const stillStatement = {
   text: `select ${columns} from artifacts where job_id = $1 and role = 'frame'`,
 };
 
-/** Of a job that goes on from a video. Its copy may be of another job of the same workspace, or a file of its own. */
+/**
+ * Of a job that goes on from a video. Its copy may be of another job of the same workspace, or a file of its own; either may be gone, and
+ * its bytes are still there for the job, which names them as an input.
+ */
 const sourceStatement = {
   name: 'source_of_job',
   text: `select jobs.operation, artifacts.location,
-      coalesce(artifacts.deleted_at is null and artifacts.expires_at > now(), false) as is_kept
+      exists (select from artifacts kept
+        where kept.location = artifacts.location and kept.deleted_at is null and kept.expires_at > now()) as is_kept
     from jobs left join artifacts on artifacts.id = jobs.request->'inputs'->'sourceVideo'->>'artifactId'
     where jobs.id = $1`,
 };

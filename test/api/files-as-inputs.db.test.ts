@@ -4,7 +4,7 @@ import { createArtifacts } from '../../store/artifacts.js';
 import { createUploads } from '../../store/uploads.js';
 import { createHousekeeping } from '../../worker/housekeeping.js';
 import { type Api, readJson, startApi } from '../support/api.js';
-import { createJob } from '../support/lives.js';
+import { createJob, livesOf } from '../support/lives.js';
 import { anMp4, aPng } from '../support/uploads.js';
 import { generate as generateTask, startApixo } from './apixo-world.js';
 import { startGlobalaiopc } from './globalaiopc-world.js';
@@ -257,20 +257,59 @@ describe('the bytes of a file', () => {
 });
 
 describe('a source video', () => {
-  it('that is a file has no provider that takes it yet, and one that is not known is refused', async () => {
+  it.each<[string, (api: Api, owner: Owner) => Promise<{ id: string; remove: string }>]>([
+    [
+      'a file',
+      async (_api, owner) => {
+        const id = await anUpload(owner, anMp4());
+        return { id, remove: `${files}/${id}` };
+      },
+    ],
+    [
+      'the video of a job',
+      async (api, owner) => {
+        const id = await createJob(owner);
+        await livesOf(api).succeed(id);
+        return { id, remove: `${jobsPath}/${id}` };
+      },
+    ],
+  ])('that is %s stays for the job that goes on from it when it is deleted', async (_, aSource) => {
+    const api = await startApi();
+    try {
+      const owner = await api.addWorkspace();
+      const { id, remove } = await aSource(api, owner);
+      const jobId = await createJob(owner, { task: 'extend', source_video: id });
+      const artifacts = createArtifacts(api.database);
+      const source = await artifacts.sourceOf(jobId);
+
+      expect((await owner.send('DELETE', remove)).status).toBe(204);
+      await tidy(api);
+
+      expect(source).toMatchObject({ is_kept: true });
+      expect(await artifacts.sourceOf(jobId)).toEqual(source);
+      expect(await api.store.stat(source?.location ?? '')).toBeDefined();
+    } finally {
+      await api.close();
+    }
+  });
+
+  it('may be a file of the caller, which must be a video and known', async () => {
     const api = await startApi();
     try {
       const owner = await api.addWorkspace();
       const extend = (id: string) => owner.post(jobsPath, { ...native, task: 'extend', source_video: id });
-      const video = await anUpload(owner, anMp4());
+      const foreign = await anUpload(await api.addWorkspace(), anMp4());
 
-      const known = await extend(video);
-      expect([known.status, await readJson(known)]).toMatchObject([
-        422,
-        { code: 'no_route', errors: [{ field: 'source_video' }] },
-      ]);
-      const unknown = await extend('file_01kaz0000000000000000000zz');
-      expect([unknown.status, await readJson(unknown)]).toMatchObject([400, { errors: [{ field: 'source_video' }] }]);
+      expect((await extend(await anUpload(owner, anMp4()))).status).toBe(202);
+      for (const id of ['file_01kaz0000000000000000000zz', 'file_1', foreign, await anUpload(owner, image)]) {
+        const before = await tracesOf(api, owner);
+        const response = await extend(id);
+        expect([response.status, await readJson(response)]).toMatchObject([
+          400,
+          { errors: [{ field: 'source_video' }] },
+        ]);
+        expect(await tracesOf(api, owner)).toEqual(before);
+      }
     } finally {
       await api.close();
     }
