@@ -41,6 +41,23 @@ describe('readConfig', () => {
     expect(readConfig({ DATABASE_URL: valid.DATABASE_URL, LINK_SECRET_FILE }).LINK_SECRET).toBe('y'.repeat(40));
   });
 
+  it('takes a folder or a bucket for files, and the keys of the bucket from files', () => {
+    const AWS_SECRET_ACCESS_KEY_FILE = aFile('key', 'of the bucket\n');
+    const given = { ARTIFACTS_URL: 's3://films/reelay', S3_FORCE_PATH_STYLE: 'false', AWS_SECRET_ACCESS_KEY_FILE };
+    expect(readConfig({ ...valid, ...given })).toMatchObject({
+      ARTIFACTS_URL: 's3://films/reelay',
+      S3_FORCE_PATH_STYLE: false,
+      AWS_SECRET_ACCESS_KEY: 'of the bucket',
+      ARTIFACT_LINKS: 'proxy',
+    });
+    const wrong = {
+      ARTIFACTS_URL: 'https://films.example/reelay',
+      S3_ENDPOINT: 'films.example',
+      ARTIFACT_LINKS: 'all',
+    };
+    for (const name of Object.keys(wrong)) expect(() => readConfig({ ...valid, ...wrong })).toThrow(`at ${name}`);
+  });
+
   it('names the build after what it was built from, unless it is given a name', () => {
     const { version } = JSON.parse(readFileSync(join(findProjectRoot(), 'package.json'), 'utf8'));
     const { WORKER_BUILD_ID } = readConfig(valid);
