@@ -38,8 +38,8 @@ export type ActivityDeps = {
   paceOfLooks: (intervalMs: number) => Promise<number>;
   /** The signed public address of an input, for providers that fetch images themselves; `undefined` where we have no public address. */
   inputAddress: ((artifactId: string) => string) | undefined;
-  /** Where an account calls back about the attempt that has this token; `undefined` where we have no public address. */
-  callbackAddress: ((callback: { account: string; token: string }) => string) | undefined;
+  /** A new address at which an account calls back, and the secret in it; `undefined` where we have no public address. */
+  callbackAddress: ((account: string) => { url: string; token: string }) | undefined;
   /** What an account bills for a second of a model, as the catalogue has it; 0 for a model that is not in it. */
   costMicrosPerSecond: (made: { account: string; upstreamModel: string }) => number;
   limits: { transfer: Omit<FetchLimits, 'deadlineMs'>; retentionDays: number };

@@ -1,7 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import type { ActivityDeps } from './deps.js';
-
-const TOKEN_BYTES = 24;
 
 export type NewCallback = { url: string; tokenSha256: Buffer };
 
@@ -11,8 +9,8 @@ export type NewCallback = { url: string; tokenSha256: Buffer };
  */
 export function newCallback({ providers, callbackAddress }: ActivityDeps, account: string): NewCallback | undefined {
   if (!callbackAddress || !callsBack(providers, account)) return undefined;
-  const token = randomBytes(TOKEN_BYTES).toString('base64url');
-  return { url: callbackAddress({ account, token }), tokenSha256: createHash('sha256').update(token).digest() };
+  const { url, token } = callbackAddress(account);
+  return { url, tokenSha256: createHash('sha256').update(token).digest() };
 }
 
 /** An account that cannot be used is found out when its submit is prepared. */

@@ -3,34 +3,25 @@ import { RateLimiterMemory } from 'rate-limiter-flexible';
 
 const WINDOW_SECONDS = 10;
 /** Far more than anybody mistakes, and still nothing to the database. */
-const REFUSED_PER_ADDRESS = 1_000;
+const GUESSES_PER_ADDRESS = 1_000;
 /** A provider that ends thousands of tasks at once may say so. */
 const CALLBACKS_PER_ACCOUNT = 6_000;
 
-type Origin = { account: string; address: string };
-
 /**
- * Who floods the addresses for callbacks is turned away before anything is asked of the database. What is taken counts against its account
- * only, so that a busy provider is no flood; what is refused counts against its sender first, so that no single one uses an account up.
+ * Who floods the addresses for callbacks is turned away. Guesses count against their sender, and what bears a mark or signature of ours or the
+ * provider's against its account alone: so a flood keeps no true callback out, also where all seem to come from one address.
  */
 export function createCallbackLimits({
-  refusedPerAddress = REFUSED_PER_ADDRESS,
+  guessesPerAddress = GUESSES_PER_ADDRESS,
   perAccount = CALLBACKS_PER_ACCOUNT,
 } = {}) {
-  const refusedOfAddress = new RateLimiterMemory({ points: refusedPerAddress, duration: WINDOW_SECONDS });
-  const ofAccount = new RateLimiterMemory({ points: perAccount, duration: WINDOW_SECONDS });
+  const guesses = new RateLimiterMemory({ points: guessesPerAddress, duration: WINDOW_SECONDS });
+  const callbacks = new RateLimiterMemory({ points: perAccount, duration: WINDOW_SECONDS });
 
   return {
     retryAfterSeconds: WINDOW_SECONDS,
-
-    /** A callback counts as refused until it is taken: so many at once are bounded, too. */
-    async admits({ account, address }: Origin): Promise<boolean> {
-      return (await consumes(refusedOfAddress, networkOf(address))) && (await consumes(ofAccount, account));
-    },
-
-    async take({ address }: Pick<Origin, 'address'>): Promise<void> {
-      await refusedOfAddress.reward(networkOf(address));
-    },
+    mayGuess: (address: string) => consumes(guesses, networkOf(address)),
+    mayCall: (account: string) => consumes(callbacks, account),
   };
 }
 

@@ -3,6 +3,7 @@ import express, { type ErrorRequestHandler, type Request, type RequestHandler, t
 import { ServiceError } from '../contract/errors.js';
 import type { AttemptRef } from '../contract/plan.js';
 import type { CallbackReader, RawCallback } from '../contract/provider.js';
+import type { CallbackTokens } from '../runtime/callback-tokens.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Callbacks } from '../store/callbacks.js';
 import { createCallbackLimits } from './callback-limits.js';
@@ -12,6 +13,8 @@ export type CallbackDeps = {
   /** How each account calls back; accounts that do not are left out. */
   readers: ReadonlyMap<string, CallbackReader>;
   received: Pick<Callbacks, 'knowsToken' | 'receiveByToken' | 'receiveByTask'>;
+  /** Whether a token may have been given out by us, told without asking anybody. */
+  isMarkedToken: CallbackTokens['isMarked'];
   /** Somebody is to be woken. */
   wakeDispatcher: () => void;
   limits?: ReturnType<typeof createCallbackLimits>;
@@ -31,6 +34,7 @@ const tokenShape = /^[\w-]{22,86}$/;
 export function createCallbackRoutes({
   readers,
   received,
+  isMarkedToken,
   wakeDispatcher,
   limits = createCallbackLimits(),
   logger,
@@ -38,19 +42,23 @@ export function createCallbackRoutes({
   const refusals = createRefusalLog(logger);
   const router = Router();
 
-  // The cheapest questions first, and none of the database for a flood.
-  const admit =
+  const findAccount =
     (comesTo: CallbackReader['comesTo']): RequestHandler =>
-    async (request, response, next) => {
+    (request, response, next) => {
       const { account, token } = parametersOf(request);
       const isPossible = readers.get(account)?.comesTo === comesTo && (token === undefined || tokenShape.test(token));
-      if (!isPossible) return refuse(request, response, 404);
-      if (!(await limits.admits({ account, address: addressOf(request) }))) {
-        response.set('Retry-After', String(limits.retryAfterSeconds));
-        return refuse(request, response, 429);
-      }
-      next();
+      if (isPossible) next();
+      else refuse(request, response, 404);
     };
+
+  // Before anything is asked of the database, or read of the body.
+  const limitRate: RequestHandler = async (request, response, next) => {
+    const { account, token = '' } = parametersOf(request);
+    const isMarked = isMarkedToken({ account, token });
+    const isAdmitted = await (isMarked ? limits.mayCall(account) : limits.mayGuess(addressOf(request)));
+    if (isAdmitted) next();
+    else refuse(request, response, 429);
+  };
 
   const knowToken: RequestHandler = async (request, response, next) => {
     const { account, token = '' } = parametersOf(request);
@@ -60,7 +68,8 @@ export function createCallbackRoutes({
 
   router.post(
     '/callbacks/:account/:token',
-    admit('attempt'),
+    findAccount('attempt'),
+    limitRate,
     knowToken,
     readBytes(MAX_BODY_BYTES),
     async (request, response) => {
@@ -69,25 +78,27 @@ export function createCallbackRoutes({
       const claim = readers.get(account)?.readCallback(callback);
       if (!claim || claim === 'forged') return refuse(request, response, 404);
       const kept = { account, bodySha256: sha256(callback.body), ...claim };
-      await taken(request, response, await received.receiveByToken({ ...kept, tokenSha256: sha256(token) }));
+      taken(request, response, await received.receiveByToken({ ...kept, tokenSha256: sha256(token) }));
     },
   );
 
-  router.post('/callbacks/:account', admit('account'), readBytes(MAX_SIGNED_BYTES), async (request, response) => {
+  router.post('/callbacks/:account', findAccount('account'), readBytes(MAX_SIGNED_BYTES), async (request, response) => {
     const { account } = parametersOf(request);
     const callback = callbackOf(request);
     const claim = readers.get(account)?.readCallback(callback);
-    if (!claim || claim === 'forged') return refuse(request, response, 401);
+    if (!claim || claim === 'forged') {
+      return refuse(request, response, (await limits.mayGuess(addressOf(request))) ? 401 : 429);
+    }
+    if (!(await limits.mayCall(account))) return refuse(request, response, 429);
     const { taskId, excerpt } = claim;
     const kept = { account, bodySha256: sha256(callback.body), excerpt };
     // One about something else is the provider's all the same, and is not to be sent again.
-    await taken(request, response, taskId === null ? undefined : await received.receiveByTask({ ...kept, taskId }));
+    taken(request, response, taskId === null ? undefined : await received.receiveByTask({ ...kept, taskId }));
   });
 
   const answerError: ErrorRequestHandler = (error: unknown, request, response, _next) => {
     if (response.headersSent) return void response.destroy();
     const status = statusOf(error);
-    if (status === 503) response.set('Retry-After', '1');
     if (status >= 500) logger.warn({ err: error }, 'a callback was not kept');
     refuse(request, response, status);
   };
@@ -98,12 +109,13 @@ export function createCallbackRoutes({
   function refuse(request: Request, response: Response, status: number): void {
     const { account } = parametersOf(request);
     refusals.count({ account: readers.has(account) ? account : 'unknown', status });
+    if (status === 429) response.set('Retry-After', String(limits.retryAfterSeconds));
+    if (status === 503) response.set('Retry-After', '1');
     response.status(status).end();
   }
 
-  async function taken(request: Request, response: Response, attempt: AttemptRef | undefined): Promise<void> {
+  function taken(request: Request, response: Response, attempt: AttemptRef | undefined): void {
     const { account } = parametersOf(request);
-    await limits.take({ address: addressOf(request) });
     response.status(200).end();
     logger.info({ provider: account, ...attempt }, 'a provider called back');
     if (attempt) wakeDispatcher();

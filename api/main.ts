@@ -7,6 +7,7 @@ import { createPacedWake } from '../dispatch/paced-wake.js';
 import { isVerdictOnFile, MediaError } from '../media/media-error.js';
 import { createMediaProcess } from '../media/process.js';
 import { abilitiesOf, createProviders } from '../providers/registry.js';
+import { createCallbackTokens } from '../runtime/callback-tokens.js';
 import { readCatalogue, withoutKeylessAccounts } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
 import { armCrashPoints } from '../runtime/crash-points.js';
@@ -178,6 +179,7 @@ const app = createApp({
   callbacks: {
     readers: new Map(callbackReaders),
     received: callbacks,
+    isMarkedToken: createCallbackTokens(config.LINK_SECRET).isMarked,
     wakeDispatcher: () => dispatcher.deliverCallbacks(),
   },
   logger,

@@ -15,6 +15,7 @@ import { createPacedWake } from '../dispatch/paced-wake.js';
 import { createStepJobStart } from '../dispatch/step-job.js';
 import { createMediaProcess } from '../media/process.js';
 import { abilitiesOf, createProviders } from '../providers/registry.js';
+import { createCallbackTokens } from '../runtime/callback-tokens.js';
 import { readCatalogue, withoutKeylessAccounts } from '../runtime/catalogue.js';
 import { readConfig } from '../runtime/config.js';
 import { armCrashPoints } from '../runtime/crash-points.js';
@@ -98,6 +99,7 @@ const store = await openStore(config);
 const problem = await untilReachable({ what: 'the artifact store', logger, work: () => store.problem() });
 if (problem) throw new Error(problem);
 const signer = createLinkSigner(config.LINK_SECRET);
+const callbackTokens = createCallbackTokens(config.LINK_SECRET);
 
 const artifacts = announcingArtifacts(createArtifacts(database), announcer);
 const watchList = createWatchList(database);
@@ -167,7 +169,10 @@ const activities = createActivities({
     ? (id) => inputAddress(id, { signer, publicUrl: config.PUBLIC_URL.replace(/\/+$/, '') })
     : undefined,
   callbackAddress: config.HAS_PUBLIC_URL
-    ? ({ account, token }) => `${config.PUBLIC_URL.replace(/\/+$/, '')}/callbacks/${account}/${token}`
+    ? (account) => {
+        const token = callbackTokens.make(account);
+        return { token, url: `${config.PUBLIC_URL.replace(/\/+$/, '')}/callbacks/${account}/${token}` };
+      }
     : undefined,
   limits: { transfer: transferLimits(config.MAX_ARTIFACT_BYTES), retentionDays: config.ARTIFACT_RETENTION_DAYS },
 });

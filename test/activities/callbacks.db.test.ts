@@ -4,6 +4,7 @@ import { reconcileSubmission } from '../../activities/reconcile-submission.js';
 import { submitGeneration } from '../../activities/submit-generation.js';
 import type { CallbackReader, Look, ProviderTask, SubmitOptions, VideoProvider } from '../../contract/provider.js';
 import { LookError, type ProviderErrorClass } from '../../contract/provider-errors.js';
+import { createCallbackTokens } from '../../runtime/callback-tokens.js';
 import { createCallbacks } from '../../store/callbacks.js';
 import type { Database } from '../../store/database.js';
 import { createJobs } from '../../store/jobs.js';
@@ -17,8 +18,11 @@ const task: ProviderTask = { account: 'first', upstreamModel: 'model-1', id: 'ta
 const route = aRoute();
 const byAttempt: CallbackReader = { comesTo: 'attempt', readCallback: () => ({ taskId: null, excerpt: '' }) };
 const byAccount: CallbackReader = { comesTo: 'account', readCallback: () => 'forged' };
-const callbackAddress = ({ account, token }: { account: string; token: string }) =>
-  `https://reelay.test/callbacks/${account}/${token}`;
+const tokens = createCallbackTokens('a secret for tests, long enough for links');
+const callbackAddress = (account: string) => {
+  const token = tokens.make(account);
+  return { token, url: `https://reelay.test/callbacks/${account}/${token}` };
+};
 
 let database: Database;
 let close: () => Promise<void>;
@@ -60,7 +64,7 @@ describe('what submitGeneration tells a provider of callbacks', () => {
     const [, account, token = ''] =
       /^https:\/\/reelay\.test\/callbacks\/([^/]*)\/([^/]*)$/.exec(sent[0]?.callbackUrl ?? '') ?? [];
     expect(account).toBe('first');
-    expect(Buffer.from(token, 'base64url')).toHaveLength(24);
+    expect(tokens.isMarked({ account: 'first', token })).toBe(true);
     expect(row?.callback_token_sha256).toEqual(sha256(token));
     expect(JSON.stringify(row)).not.toContain(token);
   });

@@ -8,9 +8,10 @@ import { catalogueSchema } from '../../contract/catalogue.js';
 import { ServiceError } from '../../contract/errors.js';
 import type { CallbackReader } from '../../contract/provider.js';
 import { createProviders } from '../../providers/registry.js';
+import { createCallbackTokens } from '../../runtime/callback-tokens.js';
 import { createAttempts } from '../../store/attempts.js';
 import { createCallbacks } from '../../store/callbacks.js';
-import { type Api, startApi } from '../support/api.js';
+import { type Api, linkSecret, startApi } from '../support/api.js';
 import { createJob } from '../support/lives.js';
 import { aRoute } from '../support/plans.js';
 import { until } from '../support/until.js';
@@ -62,7 +63,7 @@ const sha256 = (token: string) => createHash('sha256').update(token).digest();
 async function anAttempt({ account = 'apixo', taskId }: { account?: string; taskId?: string } = {}) {
   const jobId = await createJob(caller);
   const attempts = createAttempts(api.database);
-  const token = randomBytes(24).toString('base64url');
+  const token = createCallbackTokens(linkSecret).make(account);
   const route = aRoute({ account, upstreamModel: 'sora-2' });
   await attempts.intend({ jobId, attempt: 1, route, callbackTokenSha256: sha256(token) });
   const accept = (id: string) => {
@@ -87,6 +88,17 @@ async function everything({ row }: { row: () => Promise<object | undefined> }) {
   const { age_ms: _, ...rest } = ((await row()) ?? {}) as { age_ms?: number };
   return rest;
 }
+
+const event = (id: string, type = 'video.completed') => JSON.stringify({ id: 'evt_1', type, data: { id } });
+function signed(body: string, { at = new Date(), with: key = secret, id = 'evt_1' } = {}) {
+  const headers = {
+    'webhook-id': id,
+    'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
+    'webhook-signature': new Webhook(key).sign(id, at, body),
+  };
+  return { body, headers };
+}
+const ago = (seconds: number) => new Date(Date.now() - seconds * 1_000);
 
 describe('POST /callbacks/{account}/{token}', () => {
   it('keeps the callback on its attempt before it answers, redacted, and wakes whoever delivers it', async () => {
@@ -227,9 +239,10 @@ describe('POST /callbacks/{account}/{token}', () => {
 });
 
 describe('a flood', () => {
-  const guess = () => `/callbacks/apixo/${randomBytes(24).toString('base64url')}`;
+  const guess = () => `/callbacks/apixo/${randomBytes(36).toString('base64url')}`;
 
-  it('is refused with 429, before the database is asked, and told when to come again', async () => {
+  it('is refused with 429, before the database is asked, and keeps no true callback out', async () => {
+    const attempt = await anAttempt({ taskId: 'task_flooded' });
     let asked = 0;
     const callbacks = createCallbacks(api.database);
     const received = {
@@ -239,22 +252,42 @@ describe('a flood', () => {
         return callbacks.knowsToken(token);
       },
     };
-    const limits = createCallbackLimits({ refusedPerAddress: 20 });
+    const limits = createCallbackLimits({ guessesPerAddress: 20 });
     const flooded = await startApi({ callbacks: { readers: readers(), received, limits } });
-    const answers = await Promise.all(
-      Array.from({ length: 60 }, () => fetch(new URL(guess(), flooded.url), { method: 'POST' })),
-    );
+    const call = (path: string) => fetch(new URL(path, flooded.url), { method: 'POST' });
+    const answers = await Promise.all(Array.from({ length: 60 }, () => call(guess())));
     const count = (status: number) => answers.filter((answer) => answer.status === status).length;
     const [last] = answers.filter(({ status }) => status === 429);
+    const askedByGuesses = asked;
+    const honest = await call(`/callbacks/apixo/${attempt.token}`);
     await flooded.close();
     expect({ 404: count(404), 429: count(429) }).toEqual({ 404: 20, 429: 40 });
     expect(last?.headers.get('retry-after')).toBe('10');
-    expect(asked).toBe(20);
+    expect(askedByGuesses).toBe(20);
+    expect(honest.status).toBe(200);
+    expect(await attempt.row()).toMatchObject({ callback_count: 1 });
   });
 
-  it('is not what a busy provider does, and has an end for each account', async () => {
+  it('of forged signatures keeps no true one out', async () => {
+    const attempt = await anAttempt({ account: 'openai', taskId: 'video_flooded' });
+    const limits = createCallbackLimits({ guessesPerAddress: 3 });
+    const flooded = await startApi({
+      callbacks: { readers: readers(), received: createCallbacks(api.database), limits },
+    });
+    const call = async (sent: { body: string; headers?: Record<string, string> }) =>
+      (await fetch(new URL('/callbacks/openai', flooded.url), { method: 'POST', ...sent })).status;
+    const forged: number[] = [];
+    for (let sent = 0; sent < 5; sent += 1) forged.push(await call({ body: '{}' }));
+    const honest = await call(signed(event('video_flooded')));
+    await flooded.close();
+    expect(forged).toEqual([401, 401, 401, 429, 429]);
+    expect(honest).toBe(200);
+    expect(await attempt.row()).toMatchObject({ callback_count: 1 });
+  });
+
+  it('has an end for each account, also where every callback is true', async () => {
     const { token } = await anAttempt({ taskId: 'task_busy' });
-    const limits = createCallbackLimits({ refusedPerAddress: 5, perAccount: 12 });
+    const limits = createCallbackLimits({ guessesPerAddress: 5, perAccount: 12 });
     const callbacks = { readers: readers(), received: createCallbacks(api.database), limits };
     const busy = await startApi({ callbacks });
     const call = async (path: string) => (await fetch(new URL(path, busy.url), { method: 'POST' })).status;
@@ -265,20 +298,19 @@ describe('a flood', () => {
     expect(statuses).toEqual([...Array<number>(12).fill(200), 429, 429]);
     expect(elsewhere).toBe(404);
   });
+
+  it('does not lock out who was told an address before the secret was changed', async () => {
+    const { token } = await anAttempt();
+    const isMarkedToken = createCallbackTokens('another secret than the one before it').isMarked;
+    const callbacks = { readers: readers(), received: createCallbacks(api.database), isMarkedToken };
+    const changed = await startApi({ callbacks });
+    const response = await fetch(new URL(`/callbacks/apixo/${token}`, changed.url), { method: 'POST' });
+    await changed.close();
+    expect(response.status).toBe(200);
+  });
 });
 
 describe('POST /callbacks/{account}, signed', () => {
-  const event = (id: string, type = 'video.completed') => JSON.stringify({ id: 'evt_1', type, data: { id } });
-  function signed(body: string, { at = new Date(), with: key = secret, id = 'evt_1' } = {}) {
-    const headers = {
-      'webhook-id': id,
-      'webhook-timestamp': String(Math.floor(at.getTime() / 1_000)),
-      'webhook-signature': new Webhook(key).sign(id, at, body),
-    };
-    return { body, headers };
-  }
-  const ago = (seconds: number) => new Date(Date.now() - seconds * 1_000);
-
   it('finds the attempt by its task, and replays within the time wake it once', async () => {
     const attempt = await anAttempt({ account: 'openai', taskId: 'video_1' });
     const call = signed(event('video_1'), { at: ago(200) });

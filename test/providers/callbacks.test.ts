@@ -169,5 +169,10 @@ describe('the webhooks of the OpenAI shape', () => {
     const { header } = signed('{"data":{"id":"video_1"}}');
     expect(claimed(provider, { body: Buffer.from('{"data":{"id":"video_2"}}'), header })).toBe('forged');
     expect(claimed(provider, raw('{}'))).toBe('forged');
+    // Other bytes that would be the same text once they are decoded.
+    const replaced = signed('{"data":{"id":"\ufffd"}}');
+    const bytes = Buffer.from(replaced.body.toString('latin1').replace('\u00ef\u00bf\u00bd', '\u00ff'), 'latin1');
+    expect(bytes.toString('utf8')).toBe(replaced.body.toString('utf8'));
+    expect(claimed(provider, { ...replaced, body: bytes })).toBe('forged');
   });
 });

@@ -16,6 +16,7 @@ import { createLinkSigner, inputAddress } from '../../artifacts/signed-links.js'
 import type { ArtifactStore } from '../../artifacts/store.js';
 import { type Catalogue, catalogueSchema } from '../../contract/catalogue.js';
 import { abilitiesOf } from '../../providers/registry.js';
+import { createCallbackTokens } from '../../runtime/callback-tokens.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createTemporalClient } from '../../runtime/temporal.js';
 import { createArtifacts } from '../../store/artifacts.js';
@@ -57,7 +58,7 @@ const NOBODY = '127.0.0.1:9';
 /** Quicker than ever in earnest: nobody announces anything here. */
 const LOOK_EVERY_MS = 50;
 
-const linkSecret = 'a secret for tests, long enough for links';
+export const linkSecret = 'a secret for tests, long enough for links';
 
 /** One model whose routes are those of the embedded default. */
 const testCatalogue: Catalogue = catalogueSchema.parse({
@@ -151,7 +152,13 @@ export async function startApi({
     }),
     findCaller: (secret) => workspaces.authenticate(secret),
     maxBodyBytes: 1024 * 1024,
-    callbacks: { readers: new Map(), received: createCallbacks(database), wakeDispatcher: () => {}, ...callbacks },
+    callbacks: {
+      readers: new Map(),
+      received: createCallbacks(database),
+      isMarkedToken: createCallbackTokens(linkSecret).isMarked,
+      wakeDispatcher: () => {},
+      ...callbacks,
+    },
     logger,
     pingDatabase: () => database.ping(),
     pingTemporal: async () => {},
