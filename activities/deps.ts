@@ -42,5 +42,5 @@ export type ActivityDeps = {
   callbackAddress: ((account: string) => { url: string; token: string }) | undefined;
   /** What an account bills for a second of a model, as the catalogue has it; 0 for a model that is not in it. */
   costMicrosPerSecond: (made: { account: string; upstreamModel: string }) => number;
-  limits: { transfer: Omit<FetchLimits, 'deadlineMs'>; retentionDays: number };
+  limits: { transfer: Omit<FetchLimits, 'deadlineMs'>; retentionDays: number; listedAfterMs: number };
 };

@@ -6,12 +6,12 @@ type Search = ListFacts & {
   listed: readonly ListedTask[];
   /** How long after its intention an attempt may still be sending. */
   submitTimeoutMs: number;
+  /** What a provider took it lists within this time after the last moment at which it may have been sent. */
+  listedAfterMs: number;
   /** Time that has passed since the list was asked for. */
   listAgeMs: number;
 };
 
-/** A provider lists a task within this time after it took it. */
-export const LISTED_AFTER_MS = 5_000;
 /** A run that got an answer writes it down within this time, or never. */
 const RECORDED_AFTER_MS = 15_000;
 
@@ -73,8 +73,10 @@ function isLost({ state, is_given_up: isGivenUp, age_ms: ageMs }: UnansweredAtte
   return state === 'unknown' && (isGivenUp || ageMs > submitTimeoutMs + RECORDED_AFTER_MS);
 }
 
-function mustBeListed({ age_ms: ageMs }: UnansweredAttempt, { submitTimeoutMs, listAgeMs }: Search): boolean {
-  return ageMs - listAgeMs > submitTimeoutMs + LISTED_AFTER_MS;
+/** No byte is sent later than the time of a submit after its intention, however long its process was held up. */
+function mustBeListed({ age_ms: ageMs }: UnansweredAttempt, search: Search): boolean {
+  const { submitTimeoutMs, listedAfterMs, listAgeMs } = search;
+  return ageMs - listAgeMs > submitTimeoutMs + listedAfterMs;
 }
 
 /** Images are known by their ids here, so equal ones of two jobs count as different: then nothing is given out, which is safe. */

@@ -5,7 +5,7 @@ import type { AttemptRow } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
 import { notReady } from './failure.js';
 import { findCalledBackTask } from './find-called-back-task.js';
-import { findListedTask, LISTED_AFTER_MS } from './find-listed-task.js';
+import { findListedTask } from './find-listed-task.js';
 import { recordedOutcome, type SubmitOutcome } from './submit-generation.js';
 
 export type ReconcileInput = AttemptRef & {
@@ -136,6 +136,7 @@ async function askByList(
   { jobId, attempt, timeoutMs, submitTimeoutMs, listTimeoutMs = timeoutMs }: ReconcileInput,
   { row, list }: ByList,
 ): Promise<ReconcileOutcome | undefined> {
+  const { listedAfterMs } = deps.limits;
   const askedAtMs = performance.now();
   const since = new Date(row.intended_at.getTime() - CLOCKS_DIFFER_MS);
   const listed = await list(since, { signal: AbortSignal.timeout(listTimeoutMs) });
@@ -147,9 +148,9 @@ async function askByList(
       account: row.account,
       listedIds: listed.map(({ task }) => task.id),
       othersWithinMs: submitTimeoutMs + 2 * CLOCKS_DIFFER_MS,
-      listedAfterMs: listAgeMs + LISTED_AFTER_MS,
+      listedAfterMs: listAgeMs + listedAfterMs,
     },
-    (facts) => findListedTask({ ...facts, listed, submitTimeoutMs, listAgeMs }),
+    (facts) => findListedTask({ ...facts, listed, submitTimeoutMs, listedAfterMs, listAgeMs }),
   );
   if (!finding) {
     // It was written down while the list was read.

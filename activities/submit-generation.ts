@@ -45,6 +45,8 @@ export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promis
     if (route.isBridged) await keepStill(deps, { jobId });
     const admission = await admitTry(deps, input);
     if (admission === 'skip') return { kind: 'skipped' };
+    // From here on, so that nothing is sent later than the intention and this time say: who asks the provider for the task counts on that.
+    const signal = AbortSignal.timeout(input.timeoutMs);
     // Written before the call: a crash in between must leave a trace of a possible charge. Only the run that inserts the row may send.
     const callback = input.hearsCallbacks ? newCallback(deps, route.account) : undefined;
     const intent = await deps.attempts.intend({ jobId, attempt, route, callbackTokenSha256: callback?.tokenSha256 });
@@ -57,7 +59,7 @@ export function submitGeneration(deps: ActivityDeps, input: SubmitInput): Promis
     }
 
     await crashPoint('S3b', { jobId });
-    const submission = await send(deps, input, { ...intent, callbackUrl: callback?.url });
+    const submission = await send(deps, input, { ...intent, callbackUrl: callback?.url, signal });
     await crashPoint('S4', { jobId });
     // Tried for a while, never thrown: an id in hand must not be lost because the database is away.
     await recordForAWhile(deps, { jobId, attempt, submission });
@@ -73,9 +75,9 @@ type Inserted = Extract<Intent, { kind: 'inserted' }>;
 async function send(
   deps: ActivityDeps,
   input: SubmitInput,
-  { callbackUrl, ...intent }: Inserted & { callbackUrl: string | undefined },
+  { callbackUrl, signal, ...intent }: Inserted & { callbackUrl: string | undefined; signal: AbortSignal },
 ): Promise<Submission> {
-  const { jobId, attempt, route, timeoutMs } = input;
+  const { jobId, attempt, route } = input;
   let provider: VideoProvider;
   let generation: Generation;
   try {
@@ -85,8 +87,10 @@ async function send(
     deps.logger.error({ jobId, attempt, provider: route.account, err: error }, 'the submit could not be prepared');
     return { outcome: 'not_sent', error: { class: 'AUTH', message: 'the account or an input is not usable here' } };
   }
+  if (signal.aborted) {
+    return { outcome: 'not_sent', error: { class: 'NETWORK', message: 'its time was over before it could be sent' } };
+  }
   const { attemptKey } = intent;
-  const signal = AbortSignal.timeout(timeoutMs);
   return provider.submit(generation, { attemptKey, signal, ...(callbackUrl && { callbackUrl }) });
 }
 

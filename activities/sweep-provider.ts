@@ -1,7 +1,7 @@
 import type { ListedTask, VideoProvider } from '../contract/provider.js';
 import type { LostAttempt } from '../store/orphans.js';
 import type { ActivityDeps } from './deps.js';
-import { findListedTask, LISTED_AFTER_MS } from './find-listed-task.js';
+import { findListedTask } from './find-listed-task.js';
 
 export type SweepInput = {
   account: string;
@@ -75,14 +75,15 @@ async function adopt(
   { account, submitTimeoutMs }: SweepInput,
   { attempt: { jobId, attempt }, listed, listAgeMs }: Adoption,
 ): Promise<boolean> {
+  const { listedAfterMs } = deps.limits;
   const search = {
     account,
     listedIds: listed.map(({ task }) => task.id),
     othersWithinMs: submitTimeoutMs + 2 * MARGIN_MS,
-    listedAfterMs: listAgeMs + LISTED_AFTER_MS,
+    listedAfterMs: listAgeMs + listedAfterMs,
   };
   const finding = await deps.attempts.settleByList({ jobId, attempt }, search, (facts) =>
-    findListedTask({ ...facts, listed, submitTimeoutMs, listAgeMs }),
+    findListedTask({ ...facts, listed, submitTimeoutMs, listedAfterMs, listAgeMs }),
   );
   if (finding?.kind !== 'accepted') return false;
   const adopted = listed.find(({ task }) => task.id === finding.task.id);

@@ -48,6 +48,7 @@ export function worldSettings({
     // Longer than it takes until a list must show what was taken.
     RECONCILE_GRACE_MS: '20000',
     RECONCILE_BLIND_GRACE_MS: '1000',
+    LISTED_AFTER_MS: '5000',
     SWEEP_INTERVAL_MS: '3000',
     LEFT_TASK_FIRST_LOOK_MS: '2000',
     LEFT_TASK_LONGEST_PAUSE_MS: '5000',

@@ -5,6 +5,12 @@ import { readRetryAfterMs } from './retry-after.js';
 /** An answer larger than this is not read on: no vendor's page knows one of even a tenth of it. */
 const MAX_ANSWER_BYTES = 1024 * 1024;
 
+/**
+ * A connection that took longer is not written to. Its own time-out is as long; but a process that was held up meanwhile learns that it is
+ * connected before it learns that its time is over, and somebody else may long have gone on without it.
+ */
+const CONNECT_WITHIN_MS = 10_000;
+
 /** Statuses below 500 that say nothing about whether the request was carried out. */
 const undecidedStatuses = new Set([408, 409, 425]);
 
@@ -47,14 +53,15 @@ export type SendJson = <Body>(request: JsonRequest<Body>) => Promise<JsonAnswer<
 export type JsonClient = { sendJson: SendJson; close(): Promise<void> };
 
 /** The connections of one provider account. Sends once: no retries, no redirects, and never throws for what a network can do. */
-export function createJsonClient(): JsonClient {
+export function createJsonClient({ connectWithinMs = CONNECT_WITHIN_MS } = {}): JsonClient {
   // Looks share connections; each submit gets a fresh one (pipelining 0 closes it after the answer).
   const kept = new Agent();
   const fresh = new Agent({ pipelining: 0 });
 
   return {
     async sendJson(request) {
-      const exchange = await exchangeOnce(request.reuseConnection ? kept : fresh, request);
+      const dispatcher = request.reuseConnection ? kept : fresh;
+      const exchange = await exchangeOnce(dispatcher, { ...request, connectWithinMs });
       return judge(exchange, request.response);
     },
     async close() {
@@ -101,12 +108,13 @@ export function parseJson(text: string): unknown {
  */
 function exchangeOnce(
   dispatcher: Dispatcher,
-  { method, url, headers, body, signal }: JsonRequest<unknown>,
+  { method, url, headers, body, signal, connectWithinMs }: JsonRequest<unknown> & { connectWithinMs: number },
 ): Promise<Exchange> {
   const json = body === undefined ? undefined : JSON.stringify(body);
 
   return new Promise((resolve) => {
     const exchange: Exchange = { sent: false };
+    const startedAtMs = performance.now();
     const chunks: Buffer[] = [];
     let bytes = 0;
     let controller: Dispatcher.DispatchController | undefined;
@@ -139,7 +147,8 @@ function exchangeOnce(
         onRequestStart(started) {
           controller = started;
           // Given up while the connection was being made: nothing has been written yet, and nothing shall be.
-          if (signal.aborted) started.abort(new Error('given up'));
+          const isLate = performance.now() - startedAtMs > connectWithinMs;
+          if (signal.aborted || isLate) started.abort(new Error('given up'));
           else exchange.sent = true;
         },
         onResponseStart(_, status, responseHeaders) {

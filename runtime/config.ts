@@ -84,6 +84,8 @@ const configSchema = z.object({
   JOB_DEADLINE_MS: milliseconds(60 * MINUTE_MS),
   RECONCILE_GRACE_MS: milliseconds(10 * MINUTE_MS),
   RECONCILE_BLIND_GRACE_MS: milliseconds(10_000),
+  /** What a provider took it lists within this time after the time of a submit is over. What is not listed then was never taken. */
+  LISTED_AFTER_MS: milliseconds(MINUTE_MS),
   /** How often the workflow of each open job is looked for, and tasks are looked at that their jobs have left. */
   SWEEP_INTERVAL_MS: milliseconds(MINUTE_MS),
   /** A task that its job has left is looked at after this, then ever later, at least so often, until the watch is over. */

@@ -174,7 +174,11 @@ const activities = createActivities({
         return { token, url: `${config.PUBLIC_URL.replace(/\/+$/, '')}/callbacks/${account}/${token}` };
       }
     : undefined,
-  limits: { transfer: transferLimits(config.MAX_ARTIFACT_BYTES), retentionDays: config.ARTIFACT_RETENTION_DAYS },
+  limits: {
+    transfer: transferLimits(config.MAX_ARTIFACT_BYTES),
+    retentionDays: config.ARTIFACT_RETENTION_DAYS,
+    listedAfterMs: config.LISTED_AFTER_MS,
+  },
 });
 const accounts = Object.keys(catalogue.accounts);
 const workers = await createWorkers({ connection, config, accounts, activities });

@@ -58,7 +58,7 @@ type Circumstances = {
 /** The id of the task that is taken, or the kind of finding. */
 function found({ own = anAttempt(), others = [], listed = [], owned = [], unlisted = 0 }: Circumstances): string {
   const search = { own, others, listed, ownedIds: new Set(owned), unlistedCount: unlisted };
-  const finding = findListedTask({ ...search, submitTimeoutMs: MINUTE_MS, listAgeMs: 300 });
+  const finding = findListedTask({ ...search, submitTimeoutMs: MINUTE_MS, listedAfterMs: 5_000, listAgeMs: 300 });
   return finding.kind === 'accepted' ? finding.task.id : finding.kind;
 }
 
@@ -150,7 +150,13 @@ describe('findListedTask', () => {
 
   it('keeps the name of the model that the attempt was made with', () => {
     const search = { own: anAttempt(), others: [], ownedIds: new Set<string>(), unlistedCount: 0 };
-    const finding = findListedTask({ ...search, listed: [aTask('1')], submitTimeoutMs: MINUTE_MS, listAgeMs: 0 });
+    const finding = findListedTask({
+      ...search,
+      listed: [aTask('1')],
+      submitTimeoutMs: MINUTE_MS,
+      listedAfterMs: 5_000,
+      listAgeMs: 0,
+    });
     expect(finding).toEqual({ kind: 'accepted', task: { account: 'first', upstreamModel: 'sora-2', id: '1' } });
   });
 });

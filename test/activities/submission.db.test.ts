@@ -1,4 +1,5 @@
 import { Readable } from 'node:stream';
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ActivityDeps } from '../../activities/deps.js';
 import { reconcileSubmission } from '../../activities/reconcile-submission.js';
@@ -73,6 +74,24 @@ describe('submitGeneration', () => {
     await createJobs(database).requestCancel({ id: jobId, workspaceId });
     const deps = activityDeps(database, scriptedProvider({}));
     expect(await runActivity(submitGeneration, deps, submitInput(jobId))).toEqual({ kind: 'stopped' });
+  });
+
+  it('sends nothing when its time is over before it is ready: others may have gone on without it', async () => {
+    const image = aStoredInput({ bytes: 4 });
+    const { jobId } = await aJob({
+      asked: { inputs: { firstFrame: { artifactId: image.id }, references: [] } },
+      inputs: [image],
+    });
+    const { providers, calls } = scriptedProvider({ submit: async () => accepted });
+    const base = activityDeps(database, { providers });
+    const read = async () => {
+      await pause(200);
+      return Readable.from([Buffer.from('slow')]);
+    };
+    const deps = { ...base, store: { ...base.store, read } };
+    const outcome = await runActivity(submitGeneration, deps, { ...submitInput(jobId), timeoutMs: 100 });
+    expect(outcome).toMatchObject({ kind: 'not_sent', errorClass: 'NETWORK' });
+    expect(calls.submits).toEqual([]);
   });
 
   it('knows that nothing was sent when the account cannot be used', async () => {

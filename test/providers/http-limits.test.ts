@@ -23,6 +23,10 @@ describe('the client of a provider account', () => {
   async function answerTo(script: Script, signal = new AbortController().signal): Promise<JsonAnswer<{ id: string }>> {
     server = await startScriptedServer(script);
     client = createJsonClient();
+    return send(signal);
+  }
+
+  function send(signal = new AbortController().signal): Promise<JsonAnswer<{ id: string }>> {
     return client.sendJson({
       method: 'POST',
       url: new URL('/tasks', server.url),
@@ -98,5 +102,16 @@ describe('the client of a provider account', () => {
     expect(performance.now() - startedAt).toBeLessThan(GIVEN_UP_AFTER_MS + 1_000);
     // Nothing goes on behind its back: the connection is closed.
     await until(async () => (await server.openConnections()) === 0);
+  });
+
+  it('sends nothing when its process was held up for longer than a connection may take', async () => {
+    server = await startScriptedServer((response) => void response.writeHead(200).end('{"id":"1"}'));
+    client = createJsonClient({ connectWithinMs: 100 });
+    const answer = send();
+    const heldUpUntilMs = performance.now() + 300;
+    while (performance.now() < heldUpUntilMs);
+    expect(await answer).toMatchObject({ kind: 'not_sent' });
+    expect(await send()).toMatchObject({ kind: 'ok' });
+    expect(server.requests).toHaveLength(1);
   });
 });

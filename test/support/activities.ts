@@ -76,6 +76,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
         minimumRate: { bytes: 1, windowMs: 5_000 },
       },
       retentionDays: 30,
+      listedAfterMs: 5_000,
     },
     ...given,
   };
