@@ -38,7 +38,7 @@ export function worldSettings({
     ALLOW_HTTP_PROVIDERS: 'true',
     ALLOW_LOOPBACK_PORTS: openPorts.join(','),
     STARTS_PER_SECOND: '200',
-    SUBMIT_TIMEOUT_MS: '5000',
+    SUBMIT_TIMEOUT_MS: '8000',
     LOOK_TIMEOUT_MS: '2500',
     DOWNLOAD_TIMEOUT_MS: '10000',
     UNOWNED_FILES_LIVE_MS: '20000',
@@ -47,7 +47,7 @@ export function worldSettings({
     JOB_DEADLINE_MS: '240000',
     // Longer than it takes until a list must show what was taken.
     RECONCILE_GRACE_MS: '20000',
-    RECONCILE_BLIND_GRACE_MS: '1000',
+    RECONCILE_BLIND_GRACE_MS: '2500',
     LISTED_AFTER_MS: '5000',
     SWEEP_INTERVAL_MS: '3000',
     LEFT_TASK_FIRST_LOOK_MS: '2000',

@@ -10,6 +10,7 @@ import { forgetCells } from './forget.js';
 import { lostCells } from './lost.js';
 import { machineCells } from './machine.js';
 import { networkCells } from './network.js';
+import { operatorCells } from './operator.js';
 import { policyCells } from './policy.js';
 import { providerCells } from './provider.js';
 import { settlingCells } from './settling.js';
@@ -22,6 +23,7 @@ export const allCells: readonly Cell[] = [
   ...providerCells,
   ...vendorCells,
   ...policyCells,
+  ...operatorCells,
   ...cancelCells,
   ...lostCells,
   ...callbackCells,

@@ -19,7 +19,7 @@ const beforeSubmit: Record<string, Trouble> = {
     forMs: 8_000,
     expected: [{ status: 'failed', code: 'provider_unavailable', accepted: 0 }],
   },
-  silent: { mode: 'silence', forMs: 8_000, expected: [{ status: 'failed', code: 'submission_unknown', accepted: 0 }] },
+  silent: { mode: 'silence', forMs: 12_000, expected: [{ status: 'failed', code: 'submission_unknown', accepted: 0 }] },
   'cut after the request': {
     mode: 'reset_after_request',
     forMs: 5_000,
