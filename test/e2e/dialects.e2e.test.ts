@@ -250,6 +250,7 @@ describe('the commands of docs/api.md', () => {
     const untilDone = 'until curl -sS "$REELAY_URL/api/v1/videos/jobs/$JOB" -H "Authorization: Bearer $REELAY_KEY"';
     const waiting = `${untilDone} | grep -q succeeded; do sleep 0.1; done\n`;
     const commands = blocks.map((block) => (block.includes('-o boat.mp4') ? waiting + block : block));
+    await writeFile(join(folder, 'lake.png'), createCanvas(1280, 720).encodeSync('png'));
 
     const { stdout } = await promisify(execFile)('bash', ['-euc', commands.join('\nprintf "\\036"\n')], {
       cwd: folder,
