@@ -80,7 +80,9 @@ function checkMovie(movie: Buffer, { maxFrames }: MediaLimits): void {
       const isVideo = childrenOf(media, 'hdlr').some((handler) => handler.toString('latin1', 8, 12) === 'vide');
       for (const samples of childrenOf(media, 'minf').flatMap((information) => childrenOf(information, 'stbl'))) {
         checkTables(samples);
-        const frames = isVideo ? countSamples(samples) : 0;
+        // Where frames are shown in another order than they are written in, a reader lists and sorts them all.
+        const isListed = isVideo || childrenOf(samples, 'ctts').length > 0;
+        const frames = isListed ? countSamples(samples) : 0;
         if (frames > maxFrames) throw new MediaError('too_large', `a video of ${frames} frames is too long`);
       }
     }
@@ -134,11 +136,12 @@ function childrenOf(parent: Buffer, type: string): Buffer[] {
 /** As many as any of the tables claims: a reader believes one or the other. */
 function countSamples(table: Buffer): number {
   const sizes = childrenOf(table, 'stsz').map((box) => (box.length >= 12 ? box.readUInt32BE(8) : 0));
-  return Math.max(0, ...sizes, ...childrenOf(table, 'stts').map(countTimes));
+  const runs = [...childrenOf(table, 'stts'), ...childrenOf(table, 'ctts')];
+  return Math.max(0, ...sizes, ...runs.map(countRuns));
 }
 
-function countTimes(times: Buffer): number {
+function countRuns(runs: Buffer): number {
   let samples = 0;
-  for (let at = 8; at + 8 <= times.length; at += 8) samples += times.readUInt32BE(at);
+  for (let at = 8; at + 8 <= runs.length; at += 8) samples += runs.readUInt32BE(at);
   return samples;
 }

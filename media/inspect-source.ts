@@ -121,11 +121,23 @@ async function readPackets(track: InputVideoTrack, { maxFrames }: MediaLimits) {
 function beginsGroup(packets: readonly Packet[], from: number): boolean {
   const begin = packets.findIndex(({ seconds, isKey }) => isKey && seconds === from);
   if (begin === -1) return false;
-  const times = packets.slice(begin).map(({ seconds }) => seconds);
-  const distinct = new Set(times);
+  const kept = packets.slice(begin);
   return (
-    distinct.size === times.length &&
-    times.every((seconds) => seconds >= from) &&
-    packets.slice(0, begin).every(({ seconds }) => seconds < from)
+    new Set(kept.map(({ seconds }) => seconds)).size === kept.length &&
+    kept.every(({ seconds }) => seconds >= from) &&
+    packets.slice(0, begin).every(({ seconds }) => seconds < from) &&
+    followsGroups(kept)
   );
+}
+
+/** Whether no frame is shown before one of an earlier group, which is written with the key frame before it. */
+function followsGroups(packets: readonly Packet[]): boolean {
+  let latest = Number.NEGATIVE_INFINITY;
+  let latestOfEarlierGroups = latest;
+  for (const { seconds, isKey } of packets) {
+    if (isKey) latestOfEarlierGroups = latest;
+    if (seconds < latestOfEarlierGroups) return false;
+    latest = Math.max(latest, seconds);
+  }
+  return true;
 }

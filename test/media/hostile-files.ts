@@ -82,6 +82,9 @@ export function hostileFiles(clip: Buffer): Record<string, Buffer> {
     'sizes of 2^31 frames': change((movie) => {
       only(movie, 'stsz').data = table(100, 2 ** 31);
     }),
+    'shifts of 2^31 frames': change((movie) => {
+      only(movie, 'stbl').children.push({ type: 'ctts', data: table(1, 2 ** 31, 5), children: [] });
+    }),
     'times and shifts of 2^31 frames': change((movie) => {
       only(movie, 'stts').data = table(1, 2 ** 31, 1);
       only(movie, 'stbl').children.push({ type: 'ctts', data: table(1, 2 ** 31, 5), children: [] });

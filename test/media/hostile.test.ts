@@ -23,6 +23,7 @@ const outcomes: Record<string, Partial<Record<Work, string>>> = {
   'boxes without end': all('too_large'),
   'times of 2^31 frames': all('too_large'),
   'sizes of 2^31 frames': all('too_large'),
+  'shifts of 2^31 frames': all('too_large'),
   'times and shifts of 2^31 frames': all('too_large'),
   'a thousand tracks': all('too_large'),
   'a frame of one hour': all('too_large'),
