@@ -12,20 +12,21 @@ export const settlingCells: Cell[] = [
 
 const lockStatement = {
   name: 'lock_revenue',
-  text: `select 1 from ledger_accounts where kind = 'revenue' for update`,
+  text: `select pg_backend_pid() as pid from ledger_accounts where kind = 'revenue' for update`,
 };
 
+/** Nobody but a settlement needs what is locked here; of other locks there are always some. */
 const waitingStatement = {
-  name: 'is_waiting_for_a_lock',
-  text: `select 1 from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+  name: 'who_waits_for',
+  text: `select 1 from pg_stat_activity where $1 = any(pg_blocking_pids(pid))`,
 };
 
 async function dieWhileWaiting(world: World, { mark }: Episode): Promise<EpisodeResult> {
   const { caller, database } = world;
   const { job, isWaiting } = await database.transaction(async (run) => {
-    await run(lockStatement, []);
+    const [lock] = await run<{ pid: number }>(lockStatement, []);
     const made = await caller.create({ prompt: world.promptOf(mark), idempotencyKey: `key of ${mark}` });
-    const look = async () => ((await database.run(waitingStatement, [])).length > 0 ? true : undefined);
+    const look = async () => ((await database.run(waitingStatement, [lock?.pid ?? 0])).length > 0 ? true : undefined);
     const found = await eventually(look, { withinMs: MET_WITHIN_MS });
     process.kill(world.stack().pidOf('worker'), 'SIGKILL');
     return { job: made, isWaiting: found };
