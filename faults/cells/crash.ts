@@ -12,6 +12,7 @@ type Fate = (typeof fates)[number];
 const MET_WITHIN_MS = 30_000;
 const FROZEN_FOR_MS = 9_000;
 
+const again: Expected = { status: 'succeeded', attempts: 2, accepted: 1 };
 const done: Expected = { status: 'succeeded', attempts: 1, accepted: 1 };
 /** Nobody can ask this provider what it took, so the job says so. */
 const lost = (accepted: number): Expected => ({ status: 'failed', code: 'submission_unknown', attempts: 1, accepted });
@@ -39,8 +40,9 @@ export function expectedAfter(point: CrashPoint, fate: Fate): Expected[] {
   const isMute = fate === 'itself' || fate === 'throws';
   if (point === 'S3b' && isMute) return [lost(0)];
   if (point === 'S4' && isMute) return [lost(1)];
-  // A run that was silent for too long may be taken for lost, or be heard after all.
-  if (point === 'S3b' || point === 'S4') return [done, lost(1), lost(0)];
+  // A run that was silent for too long may be taken for lost, or be heard after all: what it has not sent by then it does not send.
+  if (point === 'S3b') return fate === 'frozen' ? [again, lost(0)] : [done, lost(1), lost(0)];
+  if (point === 'S4') return [done, lost(1)];
   return [done];
 }
 
