@@ -8,6 +8,7 @@ import type { Logger } from '../runtime/logger.js';
 import type { Callbacks } from '../store/callbacks.js';
 import { createCallbackLimits } from './callback-limits.js';
 import { createRefusalLog } from './refusal-log.js';
+import { createTarPit, type TarPit } from './tar-pit.js';
 
 export type CallbackDeps = {
   /** How each account calls back; accounts that do not are left out. */
@@ -18,6 +19,7 @@ export type CallbackDeps = {
   /** Somebody is to be woken. */
   wakeDispatcher: () => void;
   limits?: ReturnType<typeof createCallbackLimits>;
+  tarPit?: TarPit;
   logger: Logger;
 };
 
@@ -37,6 +39,7 @@ export function createCallbackRoutes({
   isMarkedToken,
   wakeDispatcher,
   limits = createCallbackLimits(),
+  tarPit = createTarPit(),
   logger,
 }: CallbackDeps): Router {
   const refusals = createRefusalLog(logger);
@@ -44,11 +47,11 @@ export function createCallbackRoutes({
 
   const findAccount =
     (comesTo: CallbackReader['comesTo']): RequestHandler =>
-    (request, response, next) => {
+    async (request, response, next) => {
       const { account, token } = parametersOf(request);
       const isPossible = readers.get(account)?.comesTo === comesTo && (token === undefined || tokenShape.test(token));
-      if (isPossible) next();
-      else refuse(request, response, 404);
+      if (!isPossible) return refuseGuess(request, response, 404);
+      next();
     };
 
   // Before anything is asked of the database, or read of the body.
@@ -86,9 +89,7 @@ export function createCallbackRoutes({
     const { account } = parametersOf(request);
     const callback = callbackOf(request);
     const claim = readers.get(account)?.readCallback(callback);
-    if (!claim || claim === 'forged') {
-      return refuse(request, response, (await limits.mayGuess(addressOf(request))) ? 401 : 429);
-    }
+    if (!claim || claim === 'forged') return refuseGuess(request, response, 401);
     if (!(await limits.mayCall(account))) return refuse(request, response, 429);
     const { taskId, excerpt } = claim;
     const kept = { account, bodySha256: sha256(callback.body), excerpt };
@@ -103,15 +104,21 @@ export function createCallbackRoutes({
     refuse(request, response, status);
   };
   // Whatever else is asked for here: its address may hold a token, which no log is to have.
-  router.use('/callbacks', (request: Request, response: Response) => refuse(request, response, 404), answerError);
+  router.use('/callbacks', (request: Request, response: Response) => refuseGuess(request, response, 404), answerError);
   return router;
+
+  async function refuseGuess(request: Request, response: Response, status: number): Promise<void> {
+    refuse(request, response, (await limits.mayGuess(addressOf(request))) ? status : 429);
+  }
 
   function refuse(request: Request, response: Response, status: number): void {
     const { account } = parametersOf(request);
     refusals.count({ account: readers.has(account) ? account : 'unknown', status });
     if (status === 429) response.set('Retry-After', String(limits.retryAfterSeconds));
     if (status === 503) response.set('Retry-After', '1');
-    response.status(status).end();
+    response.status(status);
+    if (status === 429) tarPit.hold(response, () => response.end());
+    else response.end();
   }
 
   function taken(request: Request, response: Response, attempt: AttemptRef | undefined): void {

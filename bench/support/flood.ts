@@ -3,11 +3,12 @@ import autocannon from 'autocannon';
 
 export type Flood = { stop(): Promise<{ perSecond: number; statuses: Record<string, number> }> };
 
-const CONNECTIONS = 20;
 const FOR_EVER_SECONDS = 3_600;
 
+type Offered = { perSecond: number; connections: number };
+
 /** So many wrong guesses a second at the addresses for callbacks, until it is told to stop. */
-export function startFlood(url: string, perSecond: number): Flood {
+export function startFlood(url: string, { perSecond, connections }: Offered): Flood {
   const path = `/callbacks/pixazo/${randomBytes(24).toString('base64url')}`;
   const startedAtMs = performance.now();
   const statuses: Record<string, number> = {};
@@ -19,7 +20,7 @@ export function startFlood(url: string, perSecond: number): Flood {
     url: `${url}${path}`,
     method: 'POST' as const,
     body: '{"request_id":"sora-video_1","status":"COMPLETED"}',
-    connections: CONNECTIONS,
+    connections,
     overallRate: perSecond,
     duration: FOR_EVER_SECONDS,
   };

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { pino } from 'pino';
 import { Webhook } from 'standardwebhooks';
 import { createCallbackLimits } from '../../api/callback-limits.js';
+import { createTarPit } from '../../api/tar-pit.js';
 import { catalogueSchema } from '../../contract/catalogue.js';
 import { ServiceError } from '../../contract/errors.js';
 import type { CallbackReader } from '../../contract/provider.js';
@@ -283,6 +284,43 @@ describe('a flood', () => {
     expect(forged).toEqual([401, 401, 401, 429, 429]);
     expect(honest).toBe(200);
     expect(await attempt.row()).toMatchObject({ callback_count: 1 });
+  });
+
+  it('of anything else at these addresses is refused alike', async () => {
+    const limits = createCallbackLimits({ guessesPerAddress: 3 });
+    const flooded = await startApi({
+      callbacks: { readers: readers(), received: createCallbacks(api.database), limits },
+    });
+    const paths = [
+      '/callbacks/nobody/x',
+      '/callbacks',
+      '/callbacks/apixo/short',
+      '/callbacks/a/b/c',
+      '/callbacks/nobody',
+    ];
+    const statuses: number[] = [];
+    for (const path of paths) statuses.push((await fetch(new URL(path, flooded.url), { method: 'POST' })).status);
+    await flooded.close();
+    expect(statuses).toEqual([404, 404, 404, 429, 429]);
+  });
+
+  it('is answered late, and cut off where there is no room for more', async () => {
+    const limits = createCallbackLimits({ guessesPerAddress: 0 });
+    const tarPit = createTarPit({ holdMs: 500, maxHeld: 3 });
+    const flooded = await startApi({
+      callbacks: { readers: readers(), received: createCallbacks(api.database), limits, tarPit },
+    });
+    const call = async () => {
+      const askedAtMs = performance.now();
+      const { status } = await fetch(new URL(guess(), flooded.url), { method: 'POST' }).catch(() => ({ status: 0 }));
+      return { status, isLate: performance.now() - askedAtMs >= 490 };
+    };
+    const answers = await Promise.all(Array.from({ length: 8 }, call));
+    const roomAgain = await call();
+    await flooded.close();
+    expect(answers.filter(({ status }) => status === 0)).toHaveLength(5);
+    expect(answers.filter(({ status, isLate }) => status === 429 && isLate)).toHaveLength(3);
+    expect(roomAgain).toEqual({ status: 429, isLate: true });
   });
 
   it('has an end for each account, also where every callback is true', async () => {
