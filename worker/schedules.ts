@@ -33,18 +33,23 @@ export function accountsThatList(providers: Providers, accounts: string[]): stri
 export async function setProviderSweep(client: Client, sweep: Sweep): Promise<void> {
   const handle = client.schedule.getHandle(scheduleId);
   if (!isWanted(sweep)) return handle.delete().catch(ignoreMissing);
+  if (await keepProviderSweep(client, sweep)) return;
   const { action, policies, spec } = scheduleOf(sweep);
-  await keepProviderSweep(client, sweep);
   await handle.update((previous) => ({ ...previous, action, policies, spec }));
 }
 
-/** Makes the schedule where there is none: a server that has lost its file has lost it, too. */
-export async function keepProviderSweep(client: Client, sweep: Sweep): Promise<void> {
-  if (!isWanted(sweep)) return;
+/**
+ * Makes the schedule where there is none: a server that has lost its file has lost it, too.
+ * @returns whether it was made. An update right after that could undo an operator's pause, which the server applies first.
+ */
+export async function keepProviderSweep(client: Client, sweep: Sweep): Promise<boolean> {
+  if (!isWanted(sweep)) return false;
   try {
     await client.schedule.create(scheduleOf(sweep));
+    return true;
   } catch (error) {
     if (!(error instanceof ScheduleAlreadyRunning)) throw error;
+    return false;
   }
 }
 

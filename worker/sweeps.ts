@@ -54,8 +54,8 @@ export function createSweeps({ config, accounts, client, attempts, watchList, pr
     logger,
     async work() {
       // Once as the settings say; after that only where the server has lost it, so that an operator may pause or change it.
-      if (isSet) return keepProviderSweep(client, sweep);
-      await setProviderSweep(client, sweep);
+      if (isSet) await keepProviderSweep(client, sweep);
+      else await setProviderSweep(client, sweep);
       isSet = true;
     },
   });
