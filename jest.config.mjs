@@ -15,6 +15,7 @@ const common = {
 /** `unit` needs no server; `services` shares one PostgreSQL and one Temporal server, started once for the whole run. */
 export default {
   maxWorkers: 2,
+  testSequencer: '<rootDir>/test/support/longest-first.mjs',
   // A net under what hangs, and no measure of speed: a slow machine may take long to make a database.
   testTimeout: 30_000,
   projects: [
