@@ -5,6 +5,8 @@ import { Client, Connection } from '@temporalio/client';
 import { z } from 'zod';
 import { findProjectRoot } from '../runtime/root.js';
 import { createDatabase, type Database } from '../store/database.js';
+import { createLedger } from '../store/ledger.js';
+import { createWorkspaces } from '../store/workspaces.js';
 import { type Flood, startFlood } from './support/flood.js';
 import { type LateJob, runLateJobs } from './support/late-jobs.js';
 import { type Figure, percentile, printFigures } from './support/report.js';
@@ -25,6 +27,8 @@ const FLOODS = [
   { perSecond: 10_000, connections: 1_000 },
 ];
 const LIFE_MS = 8_000;
+/** Of one of these jobs. */
+const PRICE_MICROS = 1_200_000;
 
 /** Four seconds of video, where the provider is told an address to call back at. */
 const common = { model: 'sora-2-pro', seconds: 4, size: '1280x720' };
@@ -38,6 +42,8 @@ try {
   const database = createDatabase(stack.databaseUrl);
   const connection = await Connection.connect({ address: stack.temporalAddress });
   const client = new Client({ connection, namespace: stack.namespace });
+  const workspace = await createWorkspaces(database).find('development');
+  if (workspace) await createLedger(database).topUp({ workspaceId: workspace.id, micros: MANY * PRICE_MICROS });
   const few = (request: object) => runLateJobs(stack, database, { count: FEW, everyMs: FEW_EVERY_MS, request });
   await few(whileWaiting);
 

@@ -240,6 +240,8 @@ describe('POST /callbacks/{account}/{token}', () => {
 });
 
 describe('a flood', () => {
+  /** No test waits longer than it must to be refused. */
+  const tarPit = createTarPit({ holdMs: 1 });
   const guess = () => `/callbacks/apixo/${randomBytes(36).toString('base64url')}`;
 
   it('is refused with 429, before the database is asked, and keeps no true callback out', async () => {
@@ -254,7 +256,7 @@ describe('a flood', () => {
       },
     };
     const limits = createCallbackLimits({ guessesPerAddress: 20 });
-    const flooded = await startApi({ callbacks: { readers: readers(), received, limits } });
+    const flooded = await startApi({ callbacks: { readers: readers(), received, limits, tarPit } });
     const call = (path: string) => fetch(new URL(path, flooded.url), { method: 'POST' });
     const answers = await Promise.all(Array.from({ length: 60 }, () => call(guess())));
     const count = (status: number) => answers.filter((answer) => answer.status === status).length;
@@ -273,7 +275,7 @@ describe('a flood', () => {
     const attempt = await anAttempt({ account: 'openai', taskId: 'video_flooded' });
     const limits = createCallbackLimits({ guessesPerAddress: 3 });
     const flooded = await startApi({
-      callbacks: { readers: readers(), received: createCallbacks(api.database), limits },
+      callbacks: { readers: readers(), received: createCallbacks(api.database), limits, tarPit },
     });
     const call = async (sent: { body: string; headers?: Record<string, string> }) =>
       (await fetch(new URL('/callbacks/openai', flooded.url), { method: 'POST', ...sent })).status;
@@ -289,7 +291,7 @@ describe('a flood', () => {
   it('of anything else at these addresses is refused alike', async () => {
     const limits = createCallbackLimits({ guessesPerAddress: 3 });
     const flooded = await startApi({
-      callbacks: { readers: readers(), received: createCallbacks(api.database), limits },
+      callbacks: { readers: readers(), received: createCallbacks(api.database), limits, tarPit },
     });
     const paths = [
       '/callbacks/nobody/x',
@@ -306,9 +308,9 @@ describe('a flood', () => {
 
   it('is answered late, and cut off where there is no room for more', async () => {
     const limits = createCallbackLimits({ guessesPerAddress: 0 });
-    const tarPit = createTarPit({ holdMs: 500, maxHeld: 3 });
+    const narrow = createTarPit({ holdMs: 500, maxHeld: 3 });
     const flooded = await startApi({
-      callbacks: { readers: readers(), received: createCallbacks(api.database), limits, tarPit },
+      callbacks: { readers: readers(), received: createCallbacks(api.database), limits, tarPit: narrow },
     });
     const call = async () => {
       const askedAtMs = performance.now();
@@ -326,7 +328,7 @@ describe('a flood', () => {
   it('has an end for each account, also where every callback is true', async () => {
     const { token } = await anAttempt({ taskId: 'task_busy' });
     const limits = createCallbackLimits({ guessesPerAddress: 5, perAccount: 12 });
-    const callbacks = { readers: readers(), received: createCallbacks(api.database), limits };
+    const callbacks = { readers: readers(), received: createCallbacks(api.database), limits, tarPit };
     const busy = await startApi({ callbacks });
     const call = async (path: string) => (await fetch(new URL(path, busy.url), { method: 'POST' })).status;
     const statuses: number[] = [];
