@@ -12,7 +12,13 @@ const common = {
   testPathIgnorePatterns: ['/node_modules/', '<rootDir>/dist/', '<rootDir>/.reelay/'],
 };
 
-/** `unit` needs no server; `services` shares one PostgreSQL and one Temporal server, started once for the whole run. */
+const suffixes = ['media', 'db', 'temporal', 'e2e'];
+const testsOf = (...kinds) => kinds.map((kind) => `<rootDir>/test/**/*.${kind}.test.ts`);
+
+/**
+ * `unit` needs nothing, `media` the build: it draws and reads real video. `services` shares one PostgreSQL and one Temporal server, started
+ * once for the whole run.
+ */
 export default {
   maxWorkers: 2,
   testSequencer: '<rootDir>/test/support/longest-first.mjs',
@@ -23,12 +29,13 @@ export default {
       ...common,
       displayName: 'unit',
       testMatch: ['<rootDir>/test/**/*.test.ts'],
-      testPathIgnorePatterns: [...common.testPathIgnorePatterns, '\\.(db|temporal|e2e)\\.test\\.ts$'],
+      testPathIgnorePatterns: [...common.testPathIgnorePatterns, `\\.(${suffixes.join('|')})\\.test\\.ts$`],
     },
+    { ...common, displayName: 'media', testMatch: testsOf('media') },
     {
       ...common,
       displayName: 'services',
-      testMatch: ['<rootDir>/test/**/*.(db|temporal|e2e).test.ts'],
+      testMatch: testsOf('db', 'temporal', 'e2e'),
       globalSetup: '<rootDir>/test/support/global-setup.ts',
       globalTeardown: '<rootDir>/test/support/global-teardown.ts',
     },
