@@ -1,5 +1,5 @@
-import { setTimeout as pause } from 'node:timers/promises';
 import { z } from 'zod';
+import { untilSeen, untilTaken } from './careful.js';
 import type { AcceptedJob } from './cell.js';
 
 const jobSchema = z.object({
@@ -14,13 +14,8 @@ const jobSchema = z.object({
 export type JobView = z.infer<typeof jobSchema>;
 
 const ANSWER_WITHIN_MS = 15_000;
-const TRY_AGAIN_MS = 100;
-const GIVE_UP_AFTER_MS = 180_000;
-/** The first looks tell the time that a job took; the later ones must not be a load of their own. */
-const FIRST_PAUSE_MS = 50;
-const LONGEST_PAUSE_MS = 500;
-const LONGER_EACH_TIME = 1.2;
 const endedStates = new Set(['succeeded', 'failed', 'canceled']);
+export const isEnded = ({ status }: { status: string }) => endedStates.has(status);
 
 export type Wanted = { prompt: string; idempotencyKey: string; more?: Record<string, unknown> };
 
@@ -42,18 +37,8 @@ export function createCaller(
   };
 
   /** The job as soon as it is like this; undefined when it is not in time. */
-  async function seen(id: string, { as: isIt, withinMs }: { as: (job: JobView) => boolean; withinMs: number }) {
-    const giveUpAtMs = performance.now() + withinMs;
-    for (let pauseMs = FIRST_PAUSE_MS; performance.now() < giveUpAtMs; pauseMs *= LONGER_EACH_TIME) {
-      const response = await send('GET', `/api/v1/videos/jobs/${id}`).catch(() => undefined);
-      if (response?.ok) {
-        const job = jobSchema.parse(await response.json());
-        if (isIt(job)) return job;
-      }
-      await pause(Math.min(pauseMs, LONGEST_PAUSE_MS));
-    }
-    return undefined;
-  }
+  const seen = (id: string, wanted: { as: (job: JobView) => boolean; withinMs: number }) =>
+    untilSeen(() => send('GET', `/api/v1/videos/jobs/${id}`), { ...wanted, parse: (body) => jobSchema.parse(body) });
 
   return {
     send,
@@ -66,21 +51,12 @@ export function createCaller(
       }),
 
     async create(wanted: Wanted): Promise<AcceptedJob> {
-      const { prompt, idempotencyKey } = wanted;
-      const giveUpAtMs = performance.now() + GIVE_UP_AFTER_MS;
-      for (;;) {
-        const response = await this.ask(wanted).catch(() => undefined);
-        if (response?.status === 202) return { id: jobSchema.parse(await response.json()).id, prompt, idempotencyKey };
-        if (response && response.status < 500 && response.status !== 409 && response.status !== 429) {
-          throw new Error(`a job was refused: ${response.status} ${await response.text()}`);
-        }
-        if (performance.now() > giveUpAtMs) throw new Error('a job was not taken for minutes');
-        await pause(TRY_AGAIN_MS);
-      }
+      const { id } = jobSchema.parse(await untilTaken(() => this.ask(wanted)));
+      return { id, prompt: wanted.prompt, idempotencyKey: wanted.idempotencyKey };
     },
 
     /** The job as it ended; undefined when it did not in time. */
-    ended: (id: string, withinMs: number) => seen(id, { withinMs, as: ({ status }) => endedStates.has(status) }),
+    ended: (id: string, withinMs: number) => seen(id, { withinMs, as: isEnded }),
 
     seen,
 

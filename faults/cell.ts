@@ -1,9 +1,9 @@
-import type { Random } from './random.js';
+import type { Random } from '../runtime/random.js';
 import type { World } from './world.js';
 
-/** One planned fault on one job, or on a load of jobs. */
+/** One planned fault on one job or pipeline, or on a load of jobs. */
 export type Episode = {
-  /** Tells its jobs apart from all others: a part of their prompts and of their idempotency keys. */
+  /** Tells its jobs and pipelines apart from all others: a part of their prompts and of their idempotency keys. */
   mark: string;
   random: Random;
 };
@@ -14,12 +14,16 @@ export class WorldLost extends Error {}
 /** A job that was answered 202, as its caller knows it. */
 export type AcceptedJob = { id: string; idempotencyKey: string; prompt: string };
 
+/** A pipeline that was answered 202, as its caller knows it. */
+export type AcceptedPipeline = { id: string; idempotencyKey: string };
+
 export type EpisodeResult = {
   /** Whether what was planned really happened. */
   fired: boolean;
-  /** From the fault to the end of the last job that it met; null where there is nothing to recover from. */
+  /** From the fault to the end of the last job or pipeline that it met; null where there is nothing to recover from. */
   recoveredMs: number | null;
   jobs: AcceptedJob[];
+  pipelines?: AcceptedPipeline[];
   /** What the cell itself finds wrong, beside the invariants. */
   violations: string[];
 };

@@ -2,12 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { findProjectRoot } from '../runtime/root.js';
 import { startOf } from '../standalone/processes.js';
 import { eventually } from './patience.js';
 import type { World } from './world.js';
 
 const READY_WITHIN_MS = 30_000;
+const DEAD_AFTER_MS = 100;
 
 export const isAlive = (pid: number) => startOf(pid) !== undefined;
 
@@ -36,6 +38,29 @@ function parentOf(pid: string): number {
     return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
   } catch {
     return 0;
+  }
+}
+
+/** Every process of the stack at once. Whether none is left. */
+export async function killEverything({ stack }: Pick<World, 'stack'>): Promise<boolean> {
+  const { pids, pidOf } = stack();
+  const victims = Object.keys(pids).map(pidOf);
+  for (const pid of victims) process.kill(pid, 'SIGKILL');
+  await pause(DEAD_AFTER_MS);
+  return victims.every((pid) => !isAlive(pid));
+}
+
+/** Holds the supervisor meanwhile, so that what dies stays dead. */
+export async function whileNothingIsRestarted<Result>(
+  { stack }: Pick<World, 'stack'>,
+  work: () => Promise<Result>,
+): Promise<Result> {
+  const supervisor = stack().pidOf('supervisor');
+  process.kill(supervisor, 'SIGSTOP');
+  try {
+    return await work();
+  } finally {
+    process.kill(supervisor, 'SIGCONT');
   }
 }
 

@@ -15,8 +15,8 @@ export function printReport({ seed, cells, skipped, violations }: RunReport): vo
     if (fired < episodes) write(`NOT FIRED ${cell}: ${episodes - fired} of ${episodes}`);
     for (const what of found) write(`VIOLATION ${cell}: ${what}`);
   }
-  for (const { invariant, jobId, what } of violations)
-    write(`VIOLATION of the whole: ${invariant} ${jobId ?? ''} ${what}`);
+  for (const { invariant, subject, what } of violations)
+    write(`VIOLATION of the whole: ${invariant} ${subject ?? ''} ${what}`);
   write(`seed ${seed}: ${summaryOf(cells)}`);
 }
 
@@ -27,7 +27,7 @@ export function describeRun(report: RunReport, { command, startedAt }: { command
   const rows = sorted(cells).map((cell) => `| ${rowOf(cell).join(' | ')} |`);
   const findings = [
     ...sorted(cells).flatMap(({ cell, violations: found }) => found.map((what) => `- ${cell}: ${what}`)),
-    ...violations.map(({ invariant, jobId, what }) => `- ${invariant} ${jobId ?? ''} ${what}`),
+    ...violations.map(({ invariant, subject, what }) => `- ${invariant} ${subject ?? ''} ${what}`),
   ];
   return [
     `\`${command}\` on ${startedAt.toISOString().slice(0, 10)}, Node ${process.versions.node}, ${cpus().length} × ${processor?.model.trim() ?? 'unknown'}.`,

@@ -1,7 +1,14 @@
 import { times } from '../bench/support/load.js';
-import { type AcceptedJob, type Cell, type Episode, type EpisodeResult, WorldLost } from './cell.js';
+import { createRandom, type Random } from '../runtime/random.js';
+import {
+  type AcceptedJob,
+  type AcceptedPipeline,
+  type Cell,
+  type Episode,
+  type EpisodeResult,
+  WorldLost,
+} from './cell.js';
 import type { Violation } from './invariants/violation.js';
-import { createRandom, type Random } from './random.js';
 
 export type CellReport = {
   cell: string;
@@ -30,10 +37,12 @@ type Run<Place> = {
   checks: Checks;
   say: (text: string) => void;
 };
-/** What reads the invariants: of the jobs of an episode, and of the whole at the end. */
+/** What reads the invariants: of the jobs and pipelines of an episode, and of the whole at the end. */
 export type Checks = {
   ofJobs(jobs: readonly AcceptedJob[]): Promise<Violation[]>;
-  ofWhole(aJobId: string | undefined): Promise<Violation[]>;
+  ofPipelines(pipelines: readonly AcceptedPipeline[]): Promise<Violation[]>;
+  /** `anId` is of a job or a pipeline that was seen. */
+  ofWhole(anId: string | undefined): Promise<Violation[]>;
 };
 type Planned<Place> = { cell: Cell<Place>; episode: Episode };
 
@@ -49,7 +58,7 @@ export async function runEpisodes<Place>(run: Run<Place>): Promise<RunReport> {
     return !why;
   });
   const reports = new Map<string, CellReport>();
-  let aJobId: string | undefined;
+  let anId: string | undefined;
   let done = 0;
 
   const planned = dealEpisodes({ cells: runnable, seed, episodes, random });
@@ -60,14 +69,16 @@ export async function runEpisodes<Place>(run: Run<Place>): Promise<RunReport> {
     .toSorted(({ cell: one }, { cell: other }) => rank(one) - rank(other));
   await times(sociable.length, together, (index) => play(sociable[index]));
   for (const each of alone) await play(each);
-  return { seed, cells: [...reports.values()], skipped, violations: await checks.ofWhole(aJobId) };
+  return { seed, cells: [...reports.values()], skipped, violations: await checks.ofWhole(anId) };
 
   async function play(each: Planned<Place> | undefined): Promise<void> {
     if (!each) return;
     const result = await runOne(world, each);
     // The last one: what Temporal has of earlier ones may be lost on purpose.
-    aJobId = result.jobs.at(-1)?.id ?? aJobId;
-    const found = [...result.violations, ...(await checks.ofJobs(result.jobs)).map(describe)];
+    const { jobs, pipelines = [] } = result;
+    anId = [...jobs, ...pipelines].at(-1)?.id ?? anId;
+    const broken = [...(await checks.ofJobs(jobs)), ...(await checks.ofPipelines(pipelines))];
+    const found = [...result.violations, ...broken.map(describe)];
     note(reports, each.cell, { ...result, violations: found });
     done += 1;
     say(`${done}/${planned.length} ${each.cell.name}${result.fired ? '' : ' — NOT FIRED'}`);
@@ -77,8 +88,8 @@ export async function runEpisodes<Place>(run: Run<Place>): Promise<RunReport> {
 
 const rank = ({ isSlow = false }: { isSlow?: boolean }) => (isSlow ? 0 : 1);
 
-function describe({ invariant, jobId, what }: Violation): string {
-  return `${invariant} ${jobId ?? ''}: ${what}`;
+function describe({ invariant, subject, what }: Violation): string {
+  return `${invariant} ${subject ?? ''}: ${what}`;
 }
 
 type Deal<Place> = { cells: Cell<Place>[]; seed: number; episodes: number; random: Random };

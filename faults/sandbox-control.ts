@@ -10,6 +10,8 @@ export type SandboxScript = {
   times?: number | null;
   /** To so many of the calls that match; all when left out. */
   share?: number;
+  /** Of the chance that picks them. */
+  seed?: number;
   reason?: string;
   retryAfterSeconds?: number;
   looks?: number | null;

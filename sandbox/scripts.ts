@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { createRandom } from '../runtime/random.js';
 import { strangeAnswers } from './strange-answers.js';
 
 const common = {
@@ -10,6 +11,8 @@ const common = {
   times: z.int().positive().nullable().default(1),
   /** It happens to so many of the calls that match, by chance; those it spares do not count. */
   share: z.number().positive().max(1).default(1),
+  /** Chance that comes out the same for the same seed and the same calls. */
+  seed: z.int().optional(),
 };
 const retryAfterSeconds = z.number().nonnegative().optional();
 
@@ -134,14 +137,16 @@ export const scriptSchema = z.discriminatedUnion('call', [
 export type Script = z.infer<typeof scriptSchema>;
 export type ScriptOf<Call extends Script['call']> = Extract<Script, { call: Call }>;
 type Place = { account: string; prompt?: string };
-type Planned = { script: Script; left: number };
+type Planned = { script: Script; left: number; chance: () => number };
 
 export function createScripts() {
   let planned: Planned[] = [];
 
   return {
     add(script: Script): void {
-      planned.push({ script, left: script.times ?? Number.POSITIVE_INFINITY });
+      const { times, seed } = script;
+      const chance = seed === undefined ? Math.random : createRandom(seed).next;
+      planned.push({ script, left: times ?? Number.POSITIVE_INFINITY, chance });
     },
     clear(): void {
       planned = [];
@@ -155,7 +160,7 @@ export function createScripts() {
         const { script } = plan;
         if (!isOf(script, call) || (script.account ?? account) !== account) continue;
         if (!prompt.includes(script.promptIncludes ?? '')) continue;
-        if (Math.random() >= script.share) continue;
+        if (plan.chance() >= script.share) continue;
         plan.left -= 1;
         if (plan.left <= 0) planned = planned.filter((kept) => kept !== plan);
         return script;

@@ -11,6 +11,10 @@ import { lostCells } from './lost.js';
 import { machineCells } from './machine.js';
 import { networkCells } from './network.js';
 import { operatorCells } from './operator.js';
+import { pipelineFailureCells } from './pipeline-failures.js';
+import { pipelineKillCells } from './pipeline-kills.js';
+import { pipelineMachineCells } from './pipeline-machine.js';
+import { pipelineWishCells } from './pipeline-wishes.js';
 import { policyCells } from './policy.js';
 import { providerCells } from './provider.js';
 import { settlingCells } from './settling.js';
@@ -37,6 +41,10 @@ export const allCells: readonly Cell[] = [
   ...diskCells,
   ...clockCells,
   ...forgetCells,
+  ...pipelineFailureCells,
+  ...pipelineKillCells,
+  ...pipelineWishCells,
+  ...pipelineMachineCells,
   ...machineCells,
   ...stopCells,
 ];

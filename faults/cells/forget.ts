@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AcceptedJob, Cell, Episode, EpisodeResult } from '../cell.js';
 import { eventually } from '../patience.js';
-import { isAlive } from '../processes.js';
+import { isAlive, whileNothingIsRestarted } from '../processes.js';
 import type { World } from '../world.js';
 import { createMany, judgeMany, untilRunning } from './load.js';
 import { judgeEnding } from './outcome.js';
@@ -75,20 +75,16 @@ async function create(world: World, { mark, more = {} }: { mark: string; more?: 
   return world.caller.create({ prompt: world.promptOf(mark), idempotencyKey: `key of ${mark}`, more });
 }
 
-/** Kills the Temporal server and takes its file away before the supervisor, which is held meanwhile, starts it again. */
-async function loseTemporal({ stack }: World): Promise<boolean> {
-  const { pids, home, pidOf } = stack();
-  const supervisor = pids.supervisor ?? 0;
-  process.kill(supervisor, 'SIGSTOP');
-  try {
+/** Kills the Temporal server and takes its file away before it is started again. */
+export function loseTemporal(world: World): Promise<boolean> {
+  const { home, pidOf } = world.stack();
+  return whileNothingIsRestarted(world, async () => {
     const server = pidOf('temporal');
     process.kill(server, 'SIGKILL');
     const isDead = await eventually(() => !isAlive(server) || undefined, { withinMs: 5_000, everyMs: 10 });
     removeTemporalFile(home);
     return isDead === true;
-  } finally {
-    process.kill(supervisor, 'SIGCONT');
-  }
+  });
 }
 
 function removeTemporalFile(home: string): void {

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cell, Episode, EpisodeResult } from '../cell.js';
-import { isAlive } from '../processes.js';
+import { isAlive, killEverything } from '../processes.js';
 import type { World } from '../world.js';
 import { countJobs, createMany, judgeMany, untilRunning } from './load.js';
 
@@ -23,12 +23,8 @@ export const machineCells: Cell[] = [
 async function killAll(world: World, { mark }: Episode): Promise<EpisodeResult> {
   const creating = createMany(world, { mark, jobs: 100, atOnce: 25, lastSeconds: 10 });
   const isLoaded = await untilRunning(world, mark, 100);
-  const { pids } = world.stack();
-  const victims = Object.keys(pids).map((part) => world.stack().pidOf(part));
-  for (const pid of victims) process.kill(pid, 'SIGKILL');
   const killedAtMs = performance.now();
-  await pause(100);
-  const fired = isLoaded && victims.every((pid) => !isAlive(pid));
+  const fired = (await killEverything(world)) && isLoaded;
   await world.restart();
   const jobs = await creating;
   const violations = await judgeMany(world, jobs, { withinMs: ENDED_WITHIN_MS, mayEndAs: honestly });

@@ -20,10 +20,10 @@ export function checkConnections({ home, openPorts }: Logs): Violation[] {
   const found = lines
     .filter((line) => !isAllowed(line))
     .map(
-      ({ address, port }): Violation => ({ invariant: 'I10', jobId: null, what: `connected to ${address}:${port}` }),
+      ({ address, port }): Violation => ({ invariant: 'I10', subject: null, what: `connected to ${address}:${port}` }),
     );
   // A log without a line would prove nothing.
-  if (lines.length === 0) found.push({ invariant: 'I10', jobId: null, what: 'no connection is in the logs' });
+  if (lines.length === 0) found.push({ invariant: 'I10', subject: null, what: 'no connection is in the logs' });
   return found;
 }
 

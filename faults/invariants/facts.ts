@@ -9,7 +9,9 @@ export type JobFacts = {
   error_code: string | null;
   prompt: string;
   variants: number;
+  /** What is new: an extension shows its source before it. */
   asked_seconds: number;
+  source_seconds: number;
   price_micros_per_second: number;
   held_micros: number;
   captured_micros: number | null;
@@ -26,12 +28,15 @@ export type JobFacts = {
   events: { sequence: number; type: string }[];
   videos: { variant: number; location: string; bytes: number; sha256: string; seconds: number }[];
   keys: string[];
+  created_at: Date;
 };
 
 const factsStatement = {
   name: 'facts_of_jobs',
   text: `select jobs.id, jobs.state, jobs.error_code, jobs.request->>'prompt' as prompt, (jobs.request->>'variants')::integer as variants,
       (jobs.request->>'durationSeconds')::double precision as asked_seconds,
+      case when jobs.operation = 'extend' then (jobs.request->'inputs'->'sourceVideo'->>'durationSeconds')::double precision else 0 end
+        as source_seconds,
       jobs.price_micros_per_second, jobs.held_micros, jobs.captured_micros, jobs.last_sequence, workspaces.cancel_charge,
       coalesce(jobs.plan->>'unknownPolicy', 'fail') as unknown_policy,
       coalesce((select jsonb_agg(jsonb_build_object('number', number, 'state', state, 'account', account, 'task_id', task->>'id',
@@ -40,7 +45,7 @@ const factsStatement = {
         from job_events where job_id = jobs.id) as events,
       coalesce((select jsonb_agg(jsonb_build_object('variant', variant, 'location', location, 'bytes', bytes, 'sha256', sha256,
         'seconds', duration_seconds) order by variant) from artifacts where job_id = jobs.id and role = 'video'), '[]') as videos,
-      array(select key from idempotency_keys where job_id = jobs.id) as keys
+      array(select key from idempotency_keys where job_id = jobs.id) as keys, jobs.created_at
     from jobs join workspaces on workspaces.id = jobs.workspace_id where jobs.id = any($1)`,
 };
 

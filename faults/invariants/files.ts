@@ -16,29 +16,32 @@ type Places = {
 /** Jobs of this suite have one. */
 const FIRST_VARIANT = 0;
 
-type Row = { location: string; job_id: string | null; role: string; bytes: number; sha256: string };
+type Row = { location: string; subject: string | null; is_served: boolean; bytes: number; sha256: string };
 
+/** What we have joined ourselves, in a step or to an extension's source, was served by nobody. */
 const rowsStatement = {
   name: 'kept_artifacts',
-  text: 'select location, job_id, role, bytes, sha256 from artifacts where deleted_at is null',
+  text: `select location, coalesce(job_id, artifacts.pipeline_id) as subject, bytes, sha256,
+      role = 'video' and job_id is not null and not (jobs.operation = 'extend' and jobs.extension is not distinct from 'bridged') as is_served
+    from artifacts left join jobs on jobs.id = artifacts.job_id where artifacts.deleted_at is null`,
 };
 
 /** Hashes every stored file again and holds it against its row and, for videos, against what the provider served. */
 export async function checkFiles({ database, artifactsDir, clipsDir, graceMs }: Places): Promise<Violation[]> {
   const found: Violation[] = [];
-  const blame = (what: string, jobId: string | null = null) => found.push({ invariant: 'I4', jobId, what });
+  const blame = (what: string, subject: string | null = null) => found.push({ invariant: 'I4', subject, what });
   const rows = await database.run<Row>(rowsStatement, []);
   const served = await hashesIn(clipsDir);
 
-  for (const { location, job_id: jobId, role, bytes, sha256 } of rows) {
+  for (const { location, subject, is_served: isServed, bytes, sha256 } of rows) {
     const path = join(artifactsDir, location);
     if (!existsSync(path)) {
-      blame(`the row of ${location} has no file`, jobId);
+      blame(`the row of ${location} has no file`, subject);
       continue;
     }
     const hash = await hashOf(path);
-    if (hash !== sha256 || statSync(path).size !== bytes) blame(`${location} is not what its row says`, jobId);
-    if (role === 'video' && !served.has(hash)) blame(`${location} has bytes that no provider served`, jobId);
+    if (hash !== sha256 || statSync(path).size !== bytes) blame(`${location} is not what its row says`, subject);
+    if (isServed && !served.has(hash)) blame(`${location} has bytes that no provider served`, subject);
   }
 
   const owners = await ownersOf(database);

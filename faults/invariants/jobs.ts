@@ -1,6 +1,5 @@
 import { isTerminal } from '../../contract/states.js';
 import type { LedgerEntry } from '../../sandbox/ledger.js';
-import type { AcceptedJob } from '../cell.js';
 import type { JobFacts } from './facts.js';
 import type { Invariant, Violation } from './violation.js';
 
@@ -12,11 +11,12 @@ const leftStates = new Set(['not_sent', 'refused', 'failed', 'abandoned', 'succe
 const SECONDS_DIFFER = 0.25;
 
 export type JobEvidence = {
-  accepted: AcceptedJob;
+  /** The job of a pipeline's step has no key. */
+  accepted: { id: string; idempotencyKey?: string };
   facts: JobFacts | undefined;
-  /** Every job that was made for this prompt. */
+  /** Every job that was made for its key. */
   twins: string[];
-  /** What the provider received for this prompt. */
+  /** What the provider received for it. */
   calls: LedgerEntry[];
   /** How the workflow ended; undefined where there never was one, or it is gone. */
   workflowState: string | undefined;
@@ -25,14 +25,15 @@ export type JobEvidence = {
 /** What does not hold of one job, by its rows, its workflow and what its provider saw. Pure. */
 export function judgeJob({ accepted, facts, twins, calls, workflowState }: JobEvidence): Violation[] {
   const found: Violation[] = [];
-  const blame = (invariant: Invariant, what: string) => found.push({ invariant, jobId: accepted.id, what });
+  const blame = (invariant: Invariant, what: string) => found.push({ invariant, subject: accepted.id, what });
 
+  const { idempotencyKey: key } = accepted;
   if (twins.length !== 1 || twins[0] !== accepted.id) blame('I7', `jobs for its key: ${twins.join(', ') || 'none'}`);
   if (!facts) {
     blame('I1', 'it was accepted and is not there');
     return found;
   }
-  if (!facts.keys.includes(accepted.idempotencyKey)) blame('I7', 'its idempotency key names another job');
+  if (key !== undefined && !facts.keys.includes(key)) blame('I7', 'its idempotency key names another job');
   judgeEnd(facts, blame);
   judgeSubmissions(facts, calls, blame);
   judgeMoney(facts, blame);
@@ -78,13 +79,14 @@ function judgeMoney(facts: JobFacts, blame: Blame): void {
   const { state, captured_micros: captured, held_micros: held, videos } = facts;
   if (captured === null) return;
   if (state === 'succeeded') {
-    // What is asked for here is delivered whole, so nothing but price × seconds × files is owed.
-    const owed = Math.min(Math.round(facts.price_micros_per_second * facts.asked_seconds * videos.length), held);
+    // What is asked for here is delivered whole, so nothing but price × seconds × files is owed. As lengths are not exact in binary, nor is their price.
+    const worth = facts.price_micros_per_second * facts.asked_seconds * videos.length;
+    const owed = Math.min(Math.floor(Number(worth.toFixed(3))), held);
     if (captured !== owed) blame('I3', `captured ${captured}, delivered was worth ${owed}`);
     if (videos.length === 0) blame('I4', 'it succeeded without a file');
+    const wanted = facts.source_seconds + facts.asked_seconds;
     for (const { seconds } of videos) {
-      if (Math.abs(seconds - facts.asked_seconds) > SECONDS_DIFFER)
-        blame('I4', `its file lasts ${seconds} s, asked were ${facts.asked_seconds}`);
+      if (Math.abs(seconds - wanted) > SECONDS_DIFFER) blame('I4', `its file lasts ${seconds} s, asked were ${wanted}`);
     }
   } else if (captured !== 0 && !(state === 'canceled' && facts.cancel_charge === 'full')) {
     blame('I3', `it is ${state} and captured ${captured}`);

@@ -2,7 +2,12 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Violation } from './violation.js';
 
-type Places = { home: string; canaries: readonly string[]; jobId: string | undefined };
+type Places = {
+  home: string;
+  canaries: readonly string[];
+  /** Of a job or a pipeline of which they must speak. */
+  anId: string | undefined;
+};
 
 /** Addresses that open a file: those of the providers' stand-in, and our own. */
 const signedAddresses = [/\/files\/[0-9a-f]{32}\.mp4/, /[?&]signature=[\w-]{20,}/];
@@ -10,9 +15,9 @@ const signedAddresses = [/\/files\/[0-9a-f]{32}\.mp4/, /[?&]signature=[\w-]{20,}
 const foreignLogs = new Set(['sandbox.log']);
 
 /** Searches every log, and the file in which Temporal keeps every history, for what must be in none. */
-export function checkSecrets({ home, canaries, jobId }: Places): Violation[] {
+export function checkSecrets({ home, canaries, anId }: Places): Violation[] {
   const found: Violation[] = [];
-  const blame = (what: string) => found.push({ invariant: 'I9', jobId: null, what });
+  const blame = (what: string) => found.push({ invariant: 'I9', subject: null, what });
   const logs = readdirSync(join(home, 'logs')).filter((name) => !foreignLogs.has(name));
   const histories = ['temporal.db', 'temporal.db-wal'];
   const texts = new Map<string, string>();
@@ -29,8 +34,8 @@ export function checkSecrets({ home, canaries, jobId }: Places): Violation[] {
     for (const pattern of signedAddresses) if (pattern.test(text)) blame(`${name} holds a signed address`);
   }
   // A search that could not find anything would say nothing.
-  const isSeen = (names: string[]) => names.some((name) => texts.get(name)?.includes(jobId ?? ''));
-  if (jobId && !isSeen(histories)) blame('the histories could not be searched');
-  if (jobId && !isSeen(['logs/worker.log'])) blame('the log of the worker could not be searched');
+  const isSeen = (names: string[]) => names.some((name) => texts.get(name)?.includes(anId ?? ''));
+  if (anId && !isSeen(histories)) blame('the histories could not be searched');
+  if (anId && !isSeen(['logs/worker.log'])) blame('the log of the worker could not be searched');
   return found;
 }

@@ -28,6 +28,7 @@ const someFacts = (given: Partial<JobFacts> = {}): JobFacts => ({
   prompt: 'a boat',
   variants: 1,
   asked_seconds: 8,
+  source_seconds: 0,
   price_micros_per_second: 100_000,
   held_micros: 800_000,
   captured_micros: 800_000,
@@ -38,12 +39,13 @@ const someFacts = (given: Partial<JobFacts> = {}): JobFacts => ({
   events: ['job.queued', 'attempt.accepted', 'job.succeeded'].map((type, index) => ({ sequence: index + 1, type })),
   videos: [{ variant: 0, location: 'aa/x.mp4', bytes: 1, sha256: 'x', seconds: 8 }],
   keys: ['key-1'],
+  created_at: new Date('2026-01-01'),
   ...given,
 });
 
 const judged = (facts: Partial<JobFacts>, given: Partial<JobEvidence> = {}) =>
   judgeJob({
-    accepted: { id: 'job_1', idempotencyKey: 'key-1', prompt: 'a boat' },
+    accepted: { id: 'job_1', idempotencyKey: 'key-1' },
     facts: someFacts(facts),
     twins: ['job_1'],
     calls: [aSubmission()],
@@ -101,6 +103,26 @@ describe('the judge of a job', () => {
     };
     expect(judged({ ...failed, captured_micros: 1 }, { workflowState: 'failed' })).toEqual(['I3']);
     expect(judged({ ...failed, captured_micros: 0 }, { workflowState: 'failed' })).toEqual([]);
+  });
+
+  it('wants what is new of an extension paid, and its source before it', () => {
+    const extension = { source_seconds: 4, asked_seconds: 2, captured_micros: 200_000 };
+    const lasting = (seconds: number) => [{ variant: 0, location: 'aa/x.mp4', bytes: 1, sha256: 'x', seconds }];
+    expect(judged({ ...extension, videos: lasting(6) })).toEqual([]);
+    expect(judged({ ...extension, videos: lasting(2) })).toEqual(['I4']);
+    expect(judged({ ...extension, videos: lasting(6), captured_micros: 600_000 })).toEqual(['I3']);
+  });
+
+  it('wants a length that is no whole number paid to the micro below', () => {
+    const videos = [{ variant: 0, location: 'aa/x.mp4', bytes: 1, sha256: 'x', seconds: 2.0416667 }];
+    const remix = { asked_seconds: 2.0416667, held_micros: 204_167, videos };
+    expect(judged({ ...remix, captured_micros: 204_166 })).toEqual([]);
+    expect(judged({ ...remix, captured_micros: 204_167 })).toEqual(['I3']);
+  });
+
+  it('asks for no key where a pipeline has made the job', () => {
+    expect(judged({ keys: [] }, { accepted: { id: 'job_1' } })).toEqual([]);
+    expect(judged({ keys: [] })).toEqual(['I7']);
   });
 
   it('blames a success without a file', () => {

@@ -22,17 +22,19 @@ type Given = {
   episodes?: number;
   seed?: number;
   ofJobs?: Violation[];
+  ofPipelines?: Violation[];
   ofWhole?: Violation[];
 };
 
-const run = ({ cells, episodes = 1, seed = 1, ofJobs = [], ofWhole = [] }: Given) =>
+const run = ({ cells, episodes = 1, seed = 1, ofJobs = [], ofPipelines = [], ofWhole = [] }: Given) =>
   runEpisodes({
     world: undefined,
     cells,
     seed,
     episodes,
     checks: {
-      ofJobs: async (jobs) => ofJobs.filter(({ jobId }) => jobs.some(({ id }) => id === jobId)),
+      ofJobs: async (jobs) => ofJobs.filter(({ subject }) => jobs.some(({ id }) => id === subject)),
+      ofPipelines: async (pipelines) => ofPipelines.filter(({ subject }) => pipelines.some(({ id }) => id === subject)),
       ofWhole: async () => ofWhole,
     },
     say: () => {},
@@ -51,15 +53,23 @@ describe('a run of faults', () => {
 
   it('is not good when an episode, an invariant of its job, or one of the whole is broken', async () => {
     expect(isGood(await run({ cells: [aCell('a', { violations: ['wrong'] })] }))).toBe(false);
-    const ofWhole: Violation[] = [{ invariant: 'I4', jobId: null, what: 'a file without a row' }];
+    const ofWhole: Violation[] = [{ invariant: 'I4', subject: null, what: 'a file without a row' }];
     expect(isGood(await run({ cells: [aCell('a')], ofWhole }))).toBe(false);
-    const ofJobs: Violation[] = [{ invariant: 'I2', jobId: 'job_b', what: 'bought twice' }];
+    const ofJobs: Violation[] = [{ invariant: 'I2', subject: 'job_b', what: 'bought twice' }];
     const report = await run({
       cells: [aCell('a', { jobs: [aJob('job_a')] }), aCell('b', { jobs: [aJob('job_b')] })],
       ofJobs,
     });
     const blamed = report.cells.filter(({ violations }) => violations.length > 0);
     expect(blamed).toMatchObject([{ cell: 'b', violations: ['I2 job_b: bought twice'] }]);
+  });
+
+  it('is not good when an invariant of a pipeline is broken', async () => {
+    const pipelines = [{ id: 'pipe_a', idempotencyKey: 'key-a' }];
+    const ofPipelines: Violation[] = [{ invariant: 'I11', subject: 'pipe_a', what: 'paid twice' }];
+    const report = await run({ cells: [aCell('a', { pipelines }), aCell('b')], ofPipelines });
+    expect(isGood(report)).toBe(false);
+    expect(report.cells.flatMap(({ violations }) => violations)).toEqual(['I11 pipe_a: paid twice']);
   });
 
   it('goes on when an episode breaks off, and says so', async () => {

@@ -15,7 +15,7 @@ describe('the search for what must be in no log and no history', () => {
   });
   afterEach(() => rmSync(home, { recursive: true }));
 
-  const found = () => checkSecrets({ home, canaries: ['canary-1'], jobId: 'job_1' }).map(({ what }) => what);
+  const found = () => checkSecrets({ home, canaries: ['canary-1'], anId: 'job_1' }).map(({ what }) => what);
 
   it('finds nothing where there is nothing', () => {
     expect(found()).toEqual([]);

@@ -6,8 +6,8 @@ import type { Arrival } from '../../faults/sink.js';
 const secret = `whsec_${Buffer.from('a secret of 24 characters').toString('base64')}`;
 
 const aTelling = (given: Partial<Telling> = {}): Telling => ({
-  job_id: 'job_1',
-  state: 'succeeded',
+  subject: 'job_1',
+  ends: ['job.succeeded'],
   has_address: true,
   secrets: [secret],
   messages: [{ id: 'msg_1', type: 'job.succeeded', delivery: 'delivered' }],
@@ -35,7 +35,7 @@ describe('the judge of what callers were told', () => {
   it('finds nothing wrong with what was visibly given up, and with jobs that have nobody to tell', () => {
     expect(wrong(one('exhausted'), [anArrival({ manner: 500 }), anArrival({ manner: 'hang' })])).toEqual([]);
     expect(wrong({ has_address: false, messages: [] }, [])).toEqual([]);
-    expect(wrong({ state: 'running', messages: [] }, [])).toEqual([]);
+    expect(wrong({ ends: [], messages: [] }, [])).toEqual([]);
   });
 
   it.each<[string, Partial<Telling>, Arrival[]]>([
@@ -53,7 +53,7 @@ describe('the judge of what callers were told', () => {
     ['an arrival that is not signed', {}, [anArrival(), anArrival({ signatures: [] })]],
     ['an arrival signed for others', { secrets: [`${secret.slice(0, -4)}AAAA`] }, [anArrival({ manner: 500 })]],
     ['an arrival that speaks of another job', {}, [anArrival(), anArrival({ body: '{"id":"job_2"}' })]],
-    ['an arrival before the end', { state: 'running', messages: [] }, [anArrival()]],
+    ['an arrival before the end', { ends: [], messages: [] }, [anArrival()]],
   ])('blames %s', (_, telling, arrivals) => {
     expect(wrong(telling, arrivals)).not.toEqual([]);
   });
@@ -61,7 +61,16 @@ describe('the judge of what callers were told', () => {
   it('blames two messages of one end', () => {
     const messages = ['msg_1', 'msg_2'].map((id) => ({ id, type: 'job.succeeded', delivery: 'delivered' }));
     expect(wrong({ messages }, [anArrival()])).toEqual([
-      'it is succeeded, and to be told is job.succeeded, job.succeeded',
+      'it ended with job.succeeded, and to be told is job.succeeded, job.succeeded',
     ]);
+  });
+
+  it('wants each run of a pipeline told, in its turn', () => {
+    const ends = ['pipeline.failed', 'pipeline.succeeded'];
+    const messages = ends.map((type, index) => ({ id: `msg_${index + 1}`, type, delivery: 'delivered' }));
+    const arrivals = messages.map(({ id }) => anArrival({ id }));
+    expect(wrong({ ends, messages }, arrivals)).toEqual([]);
+    expect(wrong({ ends, messages }, arrivals.slice(1))).toEqual(['it counts as told, and nobody took it']);
+    expect(wrong({ ends, messages: messages.slice(1) }, arrivals)).not.toEqual([]);
   });
 });

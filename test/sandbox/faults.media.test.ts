@@ -168,6 +168,18 @@ describe('a scripted fault', () => {
     expect(statuses).toEqual(new Set([200, 500]));
   });
 
+  it('happens to the same calls for the same seed, and to others for another', async () => {
+    const metBy = async (seed: number) => {
+      const prompt = await planned({ call: 'submit', fault: 'server_error', times: null, share: 0.5, seed });
+      const statuses: number[] = [];
+      for (let call = 1; call <= 20; call += 1) statuses.push((await submitOf(prompt)).status);
+      return statuses.join();
+    };
+    const first = await metBy(7);
+    expect(await metBy(7)).toBe(first);
+    expect(await metBy(8)).not.toBe(first);
+  });
+
   it('happens for ever until it is cleared', async () => {
     const prompt = await planned({ call: 'submit', fault: 'server_error', times: null });
     for (let call = 1; call <= 3; call += 1) expect((await submitOf(prompt)).status).toBe(500);
