@@ -31,7 +31,7 @@ export function advancePipeline(deps: ActivityDeps, input: AdvanceInput): Promis
     const { progress } = deps.pipelines;
     await progress.start({ pipelineId, run });
     for (const step of fail) {
-      await progress.fail({ pipelineId, step, code: 'media_failed', detail: 'The work came to no end in time.' });
+      await progress.fail({ pipelineId, step, run, code: 'media_failed', detail: 'The work came to no end in time.' });
     }
     const ended = await progress.record({ pipelineId, run, skip, cancel });
     const begun = await Promise.all(begin.map((step) => beginStep(deps, { pipelineId, run, step })));
@@ -83,7 +83,7 @@ async function beginJob(deps: ActivityDeps, toBegin: ToBegin, known: string | nu
   } catch (error) {
     // What a caller would have been told never to send again; anything else may pass.
     if (!(error instanceof ServiceError) || errorCatalogue[error.code].retry !== 'never') throw error;
-    await pipelines.progress.fail({ pipelineId, step: name, code: error.code, detail: error.message });
+    await pipelines.progress.fail({ ...toBegin, code: error.code, detail: error.message });
     logger.info({ pipelineId, step: name, code: error.code }, 'a step could not be begun');
   }
   const ended = await pipelines.progress.step({ pipelineId, step: name });

@@ -46,7 +46,7 @@ export function makeStepFile(deps: ActivityDeps, { pipelineId, step }: StepFileI
 }
 
 async function make(deps: ActivityDeps, row: StepRow): Promise<void> {
-  const { pipeline_id: pipelineId, name: step, kind } = row;
+  const { pipeline_id: pipelineId, name: step, run, kind } = row;
   const { progress } = deps.pipelines;
   try {
     const { stored, ...facts } = kind === 'frame' ? await takeFrame(deps, row) : await joinVideos(deps, row);
@@ -54,12 +54,12 @@ async function make(deps: ActivityDeps, row: StepRow): Promise<void> {
     const kept = kind === 'frame' ? frameKind : videoKind;
     const { retentionDays } = deps.limits;
     const artifact = { id: newId('art'), location, bytes, sha256, ...kept, ...facts, retentionDays };
-    await progress.succeed({ pipelineId, step, artifact });
+    await progress.succeed({ pipelineId, step, run, artifact });
   } catch (error) {
     const verdict = verdictOf(error);
     if (!verdict) throw error;
     deps.logger.warn({ pipelineId, step, code: verdict.code, err: error }, 'the file of a step could not be made');
-    await progress.fail({ pipelineId, step, code: verdict.code, detail: verdict.message });
+    await progress.fail({ pipelineId, step, run, code: verdict.code, detail: verdict.message });
   }
 }
 

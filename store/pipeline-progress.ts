@@ -7,6 +7,7 @@ import { type StepRow, stepColumns, stepTables } from './pipeline-row.js';
 
 export type StepRef = { pipelineId: string; step: string };
 export type RunRef = { pipelineId: string; run: number };
+type StepOfRun = StepRef & RunRef;
 
 export type Approval = { state: StepState; remainingMs: number };
 export type PipelineProgress = ReturnType<typeof createPipelineProgress>;
@@ -51,12 +52,14 @@ const runStatement = {
     where pipeline_id = $1 and name = $2 and state = 'pending' returning kind`,
 };
 
-/** What is there already stays: a second run of the step stores nothing. */
+/** What is there already stays: a second go at the step stores nothing. Who comes after the step has ended, or is of an earlier run, neither. */
 const artifactStatement = {
   name: 'add_step_artifact',
   text: `insert into artifacts (id, workspace_id, pipeline_id, pipeline_step, role, location, bytes, sha256, content_type, width, height,
       duration_seconds, frames_per_second, expires_at)
-    select $3, workspace_id, id, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, now() + $13 * interval '1 day' from pipelines where id = $1
+    select $3, workspace_id, id, $2, $4, $5, $6, $7, $8, $9, $10, $11, $12, now() + $13 * interval '1 day'
+    from pipelines join pipeline_steps step on step.pipeline_id = pipelines.id
+    where id = $1 and step.name = $2 and step.run = $14 and step.state in ('pending', 'running')
     on conflict (pipeline_id, pipeline_step) where pipeline_id is not null and role <> 'input' do update set location = excluded.location
     returning id`,
 };
@@ -65,7 +68,7 @@ const endStatement = {
   name: 'end_pipeline_step',
   text: `update pipeline_steps set state = $3, artifact_id = $4, error_code = $5, error_detail = $6, finished_at = now(),
       started_at = coalesce(started_at, now())
-    where pipeline_id = $1 and name = $2 and state in ('pending', 'running') returning kind`,
+    where pipeline_id = $1 and name = $2 and run = $7 and state in ('pending', 'running') returning kind`,
 };
 
 const askStatement = {
@@ -176,23 +179,34 @@ export function createPipelineProgress(database: Database) {
       });
     },
 
-    /** Ends a step with the file that it made. */
-    async succeed({ pipelineId, step, artifact }: StepRef & { artifact: NewStepArtifact }): Promise<void> {
+    /** Ends a step with the file that this run of it has made. */
+    async succeed({
+      pipelineId,
+      step,
+      run: number,
+      artifact,
+    }: StepOfRun & { artifact: NewStepArtifact }): Promise<void> {
       const { id, role, location, bytes, sha256, contentType, width, height } = artifact;
       await transaction(async (inOne) => {
         const values = [pipelineId, step, id, role, location, bytes, sha256, contentType, width, height];
         const more = [artifact.durationSeconds, artifact.framesPerSecond, artifact.retentionDays];
-        const [stored] = await inOne<{ id: string }>(artifactStatement, [...values, ...more]);
-        if (!stored) throw new Error(`there is no pipeline ${pipelineId}`);
-        const [ended] = await inOne(endStatement, [pipelineId, step, 'succeeded', stored.id, null, null]);
+        const [stored] = await inOne<{ id: string }>(artifactStatement, [...values, ...more, number]);
+        if (!stored) return;
+        const [ended] = await inOne(endStatement, [pipelineId, step, 'succeeded', stored.id, null, null, number]);
         if (ended) await tell(inOne, { pipelineId, type: 'step.succeeded', data: { step } });
       });
     },
 
     /** Ends a step that cannot be done. What stands in `detail` is for the caller. */
-    async fail({ pipelineId, step, code, detail }: StepRef & { code: ErrorCode; detail: string }): Promise<void> {
+    async fail({
+      pipelineId,
+      step,
+      run: number,
+      code,
+      detail,
+    }: StepOfRun & { code: ErrorCode; detail: string }): Promise<void> {
       await transaction(async (inOne) => {
-        const [ended] = await inOne(endStatement, [pipelineId, step, 'failed', null, code, detail]);
+        const [ended] = await inOne(endStatement, [pipelineId, step, 'failed', null, code, detail, number]);
         if (ended) await tell(inOne, { pipelineId, type: 'step.failed', data: { step, error: code } });
       });
     },

@@ -59,7 +59,7 @@ describe('makeStepFile', () => {
       ...facts,
     };
     await progress.begin({ pipelineId, step: 'film' });
-    await progress.succeed({ pipelineId, step: 'film', artifact });
+    await progress.succeed({ pipelineId, step: 'film', run: 1, artifact });
     await progress.begin({ pipelineId, step: 'still' });
     const { media, ...deps } = activityDeps(database, { store });
     const run = () =>

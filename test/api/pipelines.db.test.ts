@@ -562,7 +562,7 @@ describe('pipelines', () => {
       ...facts,
     };
     await progress.begin({ pipelineId: id, step: 'still' });
-    await progress.succeed({ pipelineId: id, step: 'still', artifact });
+    await progress.succeed({ pipelineId: id, step: 'still', run: 1, artifact });
 
     const { steps } = await readJson(await caller.get(at));
     expect(steps).toMatchObject([

@@ -7,7 +7,7 @@ import { createLedger } from '../../store/ledger.js';
 import { checkLedger } from '../../store/ledger-check.js';
 import { createPipelineControl } from '../../store/pipeline-control.js';
 import { createPipelineJobs } from '../../store/pipeline-jobs.js';
-import { createPipelineProgress } from '../../store/pipeline-progress.js';
+import { createPipelineProgress, type NewStepArtifact } from '../../store/pipeline-progress.js';
 import { createPipelines, type NewPipeline } from '../../store/pipelines.js';
 import { createSettlement } from '../../store/settlement.js';
 import { aNewJob } from '../support/jobs.js';
@@ -184,6 +184,34 @@ describe('a pipeline in the store', () => {
     expect(await balance()).toEqual({ availableMicros: 1_600_000, heldMicros: 0, reservedMicros: 0 });
   });
 
+  it('takes nothing from whoever is still at work on a step for a run that is over', async () => {
+    const owner = await aWorkspace(database, { credits: 1 });
+    const { accept, finish, stepsOf, pipelines, progress } = actorsOf(owner);
+    const steps = [aStep('film', 'concat')];
+    const id = await accept({ steps });
+    const ofRun = (run: number) => ({ pipelineId: id, step: 'film', run });
+    const late = { ...ofRun(1), artifact: aFilm('of the first run') };
+    await progress.begin(ofRun(1));
+    await progress.fail({ ...ofRun(1), code: 'media_failed', detail: 'It came to no end.' });
+    await progress.succeed(late);
+    await finish(id, 'failed');
+    await progress.succeed(late);
+    expect(await pipelines.filesOf(id)).toEqual([]);
+
+    await pipelines.retry({ id, workspaceId: owner.workspaceId, steps, inputs: [] });
+    await progress.start({ pipelineId: id, run: 2 });
+    await progress.begin(ofRun(2));
+    await progress.succeed(late);
+    await progress.fail({ ...ofRun(1), code: 'media_failed', detail: 'It came to no end.' });
+    expect(await stepsOf(id)).toMatchObject([{ state: 'running', artifact_id: null, error_code: null }]);
+    const artifact = aFilm('of the second run');
+    await progress.succeed({ ...ofRun(2), artifact });
+    await progress.succeed({ ...ofRun(2), artifact: { ...artifact, id: newId('art') } });
+    expect(await stepsOf(id)).toMatchObject([{ state: 'succeeded', artifact_id: artifact.id }]);
+    expect(await pipelines.filesOf(id)).toMatchObject([{ id: artifact.id, sha256: 'of the second run' }]);
+    await finish(id, 'succeeded');
+  });
+
   it('is run again once by two who ask at the same time, and not at all while it runs', async () => {
     const owner = await aWorkspace(database, { credits: 4 });
     const { accept, finish, pipelines, balance } = actorsOf(owner);
@@ -269,3 +297,16 @@ describe('a pipeline in the store', () => {
     await finish(id, 'failed');
   });
 });
+
+function aFilm(sha256: string): NewStepArtifact {
+  const facts = { width: 64, height: 64, durationSeconds: 2, framesPerSecond: 24, retentionDays: 30 };
+  return {
+    id: newId('art'),
+    role: 'video',
+    location: `aa/${sha256}.mp4`,
+    bytes: 1,
+    sha256,
+    contentType: 'video/mp4',
+    ...facts,
+  };
+}
