@@ -83,3 +83,9 @@ export type VideoJobInput = JobPlan & { jobId: string; workspaceId: string; resu
 
 /** An accepted try. */
 export type LiveAttempt = AttemptRef & { task: ProviderTask };
+
+/** A job in a few words, as operators find it in Temporal's Web UI. `durationSeconds` is shown to the hundredth. */
+export function jobTitle({ model, operation, durationSeconds }: JobTitle): string {
+  return `${model} · ${operation} · ${Number(durationSeconds.toFixed(2))} s`;
+}
+type JobTitle = { model: string; operation: string; durationSeconds: number };

@@ -5,7 +5,7 @@ import {
   WorkflowIdReusePolicy,
 } from '@temporalio/client';
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
-import type { Resumption } from '../contract/plan.js';
+import { jobTitle, type Resumption } from '../contract/plan.js';
 import { searchAttributeNames, workflowQueue } from '../contract/queues.js';
 import type { JobToStart } from '../store/dispatch-queue.js';
 import type { videoJob } from '../workflows/video-job.js';
@@ -34,7 +34,7 @@ export async function startWorkflow(
   job: JobToStart,
   { mayHaveRun = false, resumption }: StartOptions = {},
 ): Promise<void> {
-  const { id, workspace_id: workspaceId, model, operation, provider, duration_seconds: seconds, plan } = job;
+  const { id, workspace_id: workspaceId, model, operation, provider, duration_seconds: durationSeconds, plan } = job;
   try {
     await client.workflow.start<typeof videoJob>('videoJob', {
       workflowId: id,
@@ -46,7 +46,7 @@ export async function startWorkflow(
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       workflowTaskTimeout: '5 seconds',
       priority: { fairnessKey: workspaceId },
-      staticSummary: `${model} · ${operation} · ${seconds} s`,
+      staticSummary: jobTitle({ model, operation, durationSeconds }),
       staticDetails: [
         `**Job** ${id}`,
         `**Workspace** ${workspaceId}`,

@@ -15,7 +15,7 @@ const signs: Record<StepState, string> = {
   canceled: '–',
 };
 
-/** The steps in Markdown, each under the first that it needs, as Temporal's Web UI shows them. */
+/** The steps, each under the first that it needs: a block of code, as Temporal's Web UI writes nested lists in one line. */
 export function treeOf({ steps }: Pick<PipelineState, 'steps'>, facts: Readonly<Record<string, StepFacts>>): string {
   const done = steps.filter(({ state }) => state === 'succeeded').length;
   const lines: string[] = [];
@@ -23,13 +23,14 @@ export function treeOf({ steps }: Pick<PipelineState, 'steps'>, facts: Readonly<
   function write(parent: string | undefined, depth: number): void {
     for (const { name, kind, state } of steps.filter(({ needs }) => needs[0] === parent)) {
       const told = [kind, state, ...words(facts[name] ?? {})].join(' · ');
-      lines.push(`${'  '.repeat(depth)}- ${signs[state]} **${name}** ${told}`);
+      const branch = depth === 0 ? '' : `${'  '.repeat(depth - 1)}└ `;
+      lines.push(`${branch}${signs[state]} ${name} · ${told}`);
       write(name, depth + 1);
     }
   }
 
   write(undefined, 0);
-  return [`**${done} of ${steps.length} steps done**`, '', ...lines].join('\n');
+  return [`**${done} of ${steps.length} steps done**`, '', '```', ...lines, '```'].join('\n');
 }
 
 function words({ provider, costMicros, errorCode, startedAtMs, finishedAtMs }: StepFacts): string[] {

@@ -1,6 +1,7 @@
 import { defineSearchAttributeKey, TypedSearchAttributes } from '@temporalio/common';
 import { type ChildWorkflowHandle, startChild, WorkflowIdReusePolicy } from '@temporalio/workflow';
 import type { StepJob, VideoPipelineInput } from '../contract/pipeline-plan.js';
+import { jobTitle } from '../contract/plan.js';
 import { searchAttributeNames, workflowQueue } from '../contract/queues.js';
 import type { videoJob } from './video-job.js';
 
@@ -26,7 +27,7 @@ export function startStepJob({ name, job, input }: StepStart): Promise<ChildWork
     workflowIdReusePolicy: WorkflowIdReusePolicy.ALLOW_DUPLICATE,
     workflowTaskTimeout: '5 seconds',
     priority: { fairnessKey: workspaceId },
-    staticSummary: `${name} · ${job.model} · ${job.operation} · ${job.durationSeconds} s`,
+    staticSummary: `${name} · ${jobTitle(job)}`,
     staticDetails: [`**Step** ${name}`, `**Pipeline** ${pipelineId}`, `**Job** ${job.input.jobId}`].join('\n\n'),
     typedSearchAttributes: new TypedSearchAttributes([
       { key: keys.status, value: 'running' },

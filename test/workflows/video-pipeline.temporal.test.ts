@@ -73,8 +73,10 @@ describe('videoPipeline', () => {
     expect(currentDetails.split('\n')).toEqual([
       '**2 of 2 steps done**',
       '',
-      expect.stringMatching(/^- ✓ \*\*shot\*\* text_to_video · succeeded · first · 0\.800000 USD · [\d.]+ s$/),
-      expect.stringMatching(/^ {2}- ✓ \*\*longer\*\* text_to_video · succeeded · first · 0\.800000 USD · [\d.]+ s$/),
+      '```',
+      expect.stringMatching(/^✓ shot · text_to_video · succeeded · first · 0\.800000 USD · [\d.]+ s$/),
+      expect.stringMatching(/^└ ✓ longer · text_to_video · succeeded · first · 0\.800000 USD · [\d.]+ s$/),
+      '```',
     ]);
   });
 
