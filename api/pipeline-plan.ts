@@ -71,6 +71,9 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
     const named = isFollowUp ? { sourceVideo: source } : source === undefined ? {} : { firstFrame: source };
     const wanted = { ...request, ...named };
     const product = source === undefined || isOutsideSource(source) ? undefined : products.get(source);
+    if (product && 'image' in product === isFollowUp) {
+      throw fieldError('request_invalid', 'source', isFollowUp ? 'must be a video' : 'must be an image');
+    }
     // Each place that may make the source is tried: who made it is known when it is made.
     const inputs: PlannedInputs[] = !product
       ? [{}]
@@ -138,12 +141,27 @@ export function productOfFile(file: ArtifactRow): Product {
 }
 
 function leftBy({ kind }: WantedStep, used: readonly Product[]): Product {
-  const [first] = used;
-  if (kind === 'approval') return first;
-  const size = first && 'videos' in first ? first.videos[0]?.size : undefined;
-  if (kind === 'frame') return size && { image: plannedImage(size) };
-  // Joined videos have the size of the first.
-  return first;
+  const [first, ...rest] = used.map(videosIn);
+  if (kind === 'approval' || !first) return used[0];
+  if (kind === 'concat') return { videos: joined(first, rest) };
+  const [video] = first;
+  return video && { image: plannedImage(video.size) };
+}
+
+function videosIn(product: Product): readonly FoundSource[] | undefined {
+  return product && 'videos' in product ? product.videos : undefined;
+}
+
+/** As large as the first and as long as all of them. No provider made it, so none can go on from a task of its own. */
+function joined(first: readonly FoundSource[], rest: readonly (readonly FoundSource[] | undefined)[]): FoundSource[] {
+  const longest = rest.map((videos = []) => Math.max(0, ...videos.map(({ durationSeconds }) => durationSeconds)));
+  const restSeconds = longest.reduce((sum, seconds) => sum + seconds, 0);
+  const joinedTo = ({ size, durationSeconds }: FoundSource) => ({
+    artifactId: PLANNED,
+    size,
+    durationSeconds: durationSeconds + restSeconds,
+  });
+  return eachOnce(first.map(joinedTo));
 }
 
 /** A still that is yet to be taken, as large as one that does not compress at all. */

@@ -29,7 +29,7 @@ export async function findSource(deps: Deps, { text, workspaceId, field }: Wante
   if (namesFile(text)) {
     const file = isFileId(text) ? await deps.uploads.find({ id: text, workspaceId }) : undefined;
     if (!file) throw refuse('names a file that is not known, or no longer kept');
-    return ofFile(file, refuse);
+    return sourceOfFile(file, refuse);
   }
   if (!isJobId(text)) throw refuse('must be the id of a job or of a file of yours');
   const job = await deps.jobs.find({ id: text, workspaceId });
@@ -47,8 +47,8 @@ export async function findSource(deps: Deps, { text, workspaceId, field }: Wante
   return { jobId: job.id, ...(task && { task }), ...copy, durationSeconds, size: { width, height } };
 }
 
-/** No provider made it, so it can only be bridged. */
-function ofFile(file: ArtifactRow, refuse: (message: string) => ServiceError): FoundSource {
+/** A caller's own video, or one that we joined: no provider made it, so it can only be bridged. */
+export function sourceOfFile(file: ArtifactRow, refuse: (message: string) => ServiceError): FoundSource {
   const { id, content_type: contentType, width, height, duration_seconds: durationSeconds } = file;
   if (!contentType.startsWith('video/')) throw refuse(`is a file of ${contentType}; it must be a video`);
   if (!width || !height || !durationSeconds) throw refuse('is a video that was never measured');

@@ -1,4 +1,5 @@
 import type { ArtifactStore } from '../artifacts/store.js';
+import { fieldError } from '../contract/errors.js';
 import { isOutsideSource } from '../contract/pipeline.js';
 import type { StepDefinition } from '../contract/pipeline-definition.js';
 import { newId } from '../runtime/ids.js';
@@ -7,7 +8,8 @@ import type { StepFiles } from '../store/step-files.js';
 import { normalForm } from './accept.js';
 import { removeInputs, storeInputs } from './inputs.js';
 import type { JobRequest, RequestField } from './job-request.js';
-import { type PrepareDeps, prepareJob } from './prepare.js';
+import { type PlannedInputs, type PrepareDeps, prepareJob } from './prepare.js';
+import { sourceOfFile } from './source-video.js';
 import { gone, readKept, withImages } from './step-images.js';
 
 export type StepJobDeps = PrepareDeps & {
@@ -30,9 +32,9 @@ export function createStepJobs(deps: StepJobDeps) {
     const asked = await pipelineJobs.find({ pipelineId, step });
     if (!asked?.definition.request) throw new Error(`${pipelineId}: ${step} is not a job`);
     const { workspaceId, apiKeyId, unknownPolicy, definition } = asked;
-    const request = await requestOf(deps, { pipelineId, definition });
-    const caller = { workspaceId, unknownPolicy };
-    const prepared = await prepareJob(deps, request, { caller, wordFor: wordsOf(step, definition) });
+    const { request, known } = await requestOf(deps, { pipelineId, definition });
+    const asking = { caller: { workspaceId, unknownPolicy }, wordFor: wordsOf(step, definition) };
+    const prepared = await prepareJob(deps, request, asking, known);
     const inputs = await storeInputs(store, prepared.inputs, { workspaceId, retentionDays, uploads });
     const { plan, priceMicrosPerSecond, holdMicros } = prepared;
     const { callbackUrl } = request;
@@ -54,21 +56,26 @@ export function createStepJobs(deps: StepJobDeps) {
 
 type Step = { pipelineId: string; definition: StepDefinition };
 
+type Asked = { request: JobRequest; known?: PlannedInputs };
+
 /** What the step asks for, with what its source has come to. */
-async function requestOf(deps: StepJobDeps, { pipelineId, definition }: Step): Promise<JobRequest> {
+async function requestOf(deps: StepJobDeps, { pipelineId, definition }: Step): Promise<Asked> {
   const { request, source } = definition;
   if (!request) throw new Error('not a job');
   const imageOf = async (artifactId: string) =>
     readKept(deps.store, await deps.files.input({ pipelineId, artifactId }), 'An image of the step');
   const asked = await withImages(request, imageOf);
-  if (source === undefined) return asked;
+  if (source === undefined) return { request: asked };
   const found = await deps.files.find({ pipelineId, source });
   if (request.operation !== 'extend' && request.operation !== 'remix') {
-    return { ...asked, firstFrame: await readKept(deps.store, found.file, `The source ${source}`) };
+    return { request: { ...asked, firstFrame: await readKept(deps.store, found.file, `The source ${source}`) } };
   }
-  const sourceVideo = isOutsideSource(source) ? source : found.jobId;
-  if (sourceVideo === null) throw gone(`The source ${source}`);
-  return { ...asked, sourceVideo };
+  const { jobId, file } = found;
+  if (jobId !== null) return { request: { ...asked, sourceVideo: jobId } };
+  if (isOutsideSource(source)) return { request: { ...asked, sourceVideo: source } };
+  if (!file?.is_kept) throw gone(`The source ${source}`);
+  const refuse = (message: string) => fieldError('request_invalid', 'source', message);
+  return { request: { ...asked, sourceVideo: source }, known: { sourceVideo: sourceOfFile(file, refuse) } };
 }
 
 /** Nobody waits for an answer any more: the words are for whoever reads why the step failed. */

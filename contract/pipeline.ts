@@ -57,14 +57,14 @@ export function needsOf(step: StepNode): string[] {
   return [...new Set(referencesOf(step).flatMap(({ text }) => (isOutsideSource(text) ? [] : [text])))];
 }
 
-/** What a step leaves behind: a video that a provider made, another video, an image, or nothing that another could use. */
-type Product = 'generated' | 'video' | 'image' | 'nothing';
+/** What a step leaves behind: a video, whoever made it, an image, or nothing that another could use. */
+type Product = 'video' | 'image' | 'nothing';
 
 const products = {
-  text_to_video: 'generated',
-  image_to_video: 'generated',
-  extend: 'generated',
-  remix: 'generated',
+  text_to_video: 'video',
+  image_to_video: 'video',
+  extend: 'video',
+  remix: 'video',
   concat: 'video',
   frame: 'image',
 } as const satisfies Record<Exclude<StepKind, 'approval'>, Product>;
@@ -73,11 +73,11 @@ const products = {
 const materials: Record<StepKind, { takes: readonly Product[]; words: string }> = {
   text_to_video: { takes: [], words: 'has no source' },
   image_to_video: { takes: ['image'], words: 'needs an image' },
-  extend: { takes: ['generated'], words: 'needs a video that a job makes' },
-  remix: { takes: ['generated'], words: 'needs a video that a job makes' },
-  concat: { takes: ['generated', 'video'], words: 'needs videos' },
-  frame: { takes: ['generated', 'video'], words: 'needs a video' },
-  approval: { takes: ['generated', 'video', 'image'], words: 'shows a video or an image' },
+  extend: { takes: ['video'], words: 'needs a video' },
+  remix: { takes: ['video'], words: 'needs a video' },
+  concat: { takes: ['video'], words: 'needs videos' },
+  frame: { takes: ['video'], words: 'needs a video' },
+  approval: { takes: ['video', 'image'], words: 'shows a video or an image' },
 };
 
 /** The first thing for which these steps cannot be one pipeline; nothing when they can. */
@@ -155,7 +155,7 @@ function findUnfit(steps: readonly StepNode[]): StepFault | undefined {
 
 /** Of a file only its content tells. */
 function productOfOutside(text: string): Product | undefined {
-  return text.startsWith('job_') ? 'generated' : undefined;
+  return text.startsWith('job_') ? 'video' : undefined;
 }
 
 function productOf(step: StepNode | undefined, byName: ReadonlyMap<string, StepNode>): Product | undefined {
@@ -167,12 +167,7 @@ function productOf(step: StepNode | undefined, byName: ReadonlyMap<string, StepN
 }
 
 function describe(text: string, product: Product): string {
-  const words = {
-    generated: 'is a video of a job',
-    video: 'is a joined video',
-    image: 'is an image',
-    nothing: 'has none',
-  };
+  const words = { video: 'is a video', image: 'is an image', nothing: 'has none' };
   return `${text} ${words[product]}`;
 }
 

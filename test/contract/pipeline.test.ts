@@ -23,6 +23,17 @@ describe('the steps of a pipeline', () => {
     expect(findStepFault(film)).toBeUndefined();
   });
 
+  it('may go on from joined videos, also when a person has agreed to them', () => {
+    const film: StepNode[] = [
+      shot(),
+      { name: 'film', kind: 'concat', sources: ['shot', file] },
+      extend('longer', 'film'),
+      { name: 'agreed', kind: 'approval', source: 'film' },
+      { name: 'painted', kind: 'remix', source: 'agreed' },
+    ];
+    expect(findStepFault(film)).toBeUndefined();
+  });
+
   it.each<[string, StepNode[], ReturnType<typeof findStepFault>]>([
     [
       'two steps of one name',
@@ -77,21 +88,27 @@ describe('the steps of a pipeline', () => {
     [
       'a frame extended',
       [shot(), frame('still', 'shot'), extend('longer', 'still')],
-      { index: 2, field: 'source', message: 'extend needs a video that a job makes; still is an image' },
+      { index: 2, field: 'source', message: 'extend needs a video; still is an image' },
     ],
     [
-      'a joined video remixed',
+      'a remix of what an approval hands on, which is a still',
       [
         shot(),
-        { name: 'film', kind: 'concat', sources: ['shot', job] },
-        { name: 'painted', kind: 'remix', source: 'film' },
+        frame('still', 'shot'),
+        { name: 'ok', kind: 'approval', source: 'still' },
+        { name: 'painted', kind: 'remix', source: 'ok' },
       ],
-      { index: 2, field: 'source', message: 'remix needs a video that a job makes; film is a joined video' },
+      { index: 3, field: 'source', message: 'remix needs a video; ok is an image' },
+    ],
+    [
+      'an approval extended that shows nothing',
+      [{ name: 'ok', kind: 'approval' }, extend('longer', 'ok')],
+      { index: 1, field: 'source', message: 'extend needs a video; ok has none' },
     ],
     [
       'a video animated',
       [{ name: 'moving', kind: 'image_to_video', source: job }],
-      { index: 0, field: 'source', message: `image_to_video needs an image; ${job} is a video of a job` },
+      { index: 0, field: 'source', message: `image_to_video needs an image; ${job} is a video` },
     ],
     [
       'a still joined to a video',
@@ -111,7 +128,7 @@ describe('the steps of a pipeline', () => {
     [
       'a shot with a source',
       [shot(), { ...shot('other'), source: 'shot' }],
-      { index: 1, field: 'source', message: 'text_to_video has no source; shot is a video of a job' },
+      { index: 1, field: 'source', message: 'text_to_video has no source; shot is a video' },
     ],
   ])('are refused for %s, with the step named', (_, steps, fault) => {
     expect(findStepFault(steps)).toEqual(fault);

@@ -7,6 +7,7 @@ import { type Stack, startStack } from '../../bench/support/stack.js';
 import type { VideoFacts } from '../../contract/artifact.js';
 import { createMediaProcess, type MediaProcess } from '../../media/process.js';
 import { createCaller } from '../support/caller.js';
+import { createFilmCaller, stepOf } from '../support/film.js';
 import { sandboxControl } from '../support/sandbox.js';
 
 jest.setTimeout(90_000);
@@ -93,6 +94,36 @@ describe('a remix whose provider fails', () => {
 
     expect(remix).toMatchObject({ status: 'succeeded', provider: 'omixa-2', extension: 'bridged' });
     expect((await videoOf(remix)).durationSeconds).toBeCloseTo(3, 1);
+  });
+});
+
+describe('steps that go on from joined videos', () => {
+  it('are bridged, an extension being as long as all of it less the frame that would come twice', async () => {
+    const films = createFilmCaller(caller);
+    const job = (name: string, kind: string, more: object) => ({
+      name,
+      kind,
+      model: 'sora',
+      prompt: `a mill: ${name}`,
+      wait_seconds: 0,
+      ...more,
+    });
+    const { id } = await films.create({
+      steps: [
+        job('one', 'text_to_video', { seconds: 2, size: '1280x720' }),
+        job('two', 'text_to_video', { seconds: 1, size: '1280x720' }),
+        { name: 'film', kind: 'concat', sources: ['one', 'two'] },
+        job('longer', 'extend', { source: 'film', seconds: 2 }),
+        job('painted', 'remix', { source: 'film' }),
+      ],
+    });
+    const film = await films.untilEnded(id);
+    expect([film.status, film.error]).toEqual(['succeeded', null]);
+
+    expect((await videoOf(stepOf(film, 'longer'))).durationSeconds).toBeCloseTo(5 - FRAME_SECONDS, 2);
+    expect((await videoOf(stepOf(film, 'painted'))).durationSeconds).toBeCloseTo(3, 1);
+    expect(stepOf(film, 'longer')).toMatchObject({ job: { extension: 'bridged' }, cost: { captured: '0.200000' } });
+    expect(stepOf(film, 'painted')).toMatchObject({ job: { extension: 'bridged' }, cost: { captured: '0.300000' } });
   });
 });
 

@@ -9,6 +9,7 @@ import { createLiveJobs } from '../../api/live-jobs.js';
 import { createPublicModels } from '../../api/models.js';
 import { createPipelineApi } from '../../api/pipelines.js';
 import { startServer } from '../../api/server.js';
+import { createStepJobs } from '../../api/step-jobs.js';
 import { createWebhookApi } from '../../api/webhooks.js';
 import { createDiskStore } from '../../artifacts/disk-store.js';
 import { createGuardedFetch } from '../../artifacts/guarded-fetch.js';
@@ -28,8 +29,10 @@ import { createJobList } from '../../store/job-list.js';
 import { createJobs } from '../../store/jobs.js';
 import { createLedger } from '../../store/ledger.js';
 import { createPipelineControl } from '../../store/pipeline-control.js';
+import { createPipelineJobs } from '../../store/pipeline-jobs.js';
 import { createPipelines } from '../../store/pipelines.js';
 import { createSettlement } from '../../store/settlement.js';
+import { createStepFiles } from '../../store/step-files.js';
 import { createUploads } from '../../store/uploads.js';
 import { createUsage } from '../../store/usage.js';
 import { createWebhookEndpoints } from '../../store/webhook-endpoints.js';
@@ -206,6 +209,12 @@ export async function startApi({
     workspaces,
     addWorkspace,
     callerWith,
+    /** As the worker makes the job of a step. */
+    makeStepJob: createStepJobs({
+      ...deps,
+      files: createStepFiles(database),
+      pipelineJobs: createPipelineJobs(database),
+    }),
     inputAddress: (id: string) => inputAddress(id, { signer, publicUrl: 'https://reelay.test' }),
     wakeCount: () => wakeCount,
     async countJobs(): Promise<number> {

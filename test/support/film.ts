@@ -19,7 +19,13 @@ const filmSchema = z.object({
       kind: z.string(),
       status: z.string(),
       job: z
-        .object({ id: z.string(), status: z.string(), phase: z.string().nullable(), provider: z.string() })
+        .object({
+          id: z.string(),
+          status: z.string(),
+          phase: z.string().nullable(),
+          provider: z.string(),
+          extension: z.string().nullable(),
+        })
         .nullable(),
       data: z.array(z.object({ url: z.string(), content_type: z.string(), duration_seconds: z.number().nullable() })),
       cost: z.object({ captured: z.string() }),

@@ -49,12 +49,12 @@ const stepSchemas = {
   extend: followUpSchema.extend({
     ...named,
     kind: z.literal('extend'),
-    source: source('A step that makes a video by a job, or the id of a finished job'),
+    source: source('A step that makes a video, or the id of a finished job or of a file'),
   }),
   remix: followUpSchema.extend({
     ...named,
     kind: z.literal('remix'),
-    source: source('A step that makes a video by a job, or the id of a finished job'),
+    source: source('A step that makes a video, or the id of a finished job or of a file'),
   }),
   concat: z.strictObject({
     ...named,
@@ -64,14 +64,15 @@ const stepSchemas = {
       .min(2)
       .max(MAX_STEPS)
       .meta({
-        description: 'Steps that make videos, or ids of finished jobs, in the order in which they are joined',
+        description:
+          'Steps that make videos, or ids of finished jobs or of files, in the order in which they are joined',
         example: ['shot', 'longer'],
       }),
   }),
   frame: z.strictObject({
     ...named,
     kind: z.literal('frame'),
-    source: source('A step that makes a video, or the id of a finished job'),
+    source: source('A step that makes a video, or the id of a finished job or of a file'),
     at: z
       .union([z.enum(framePlaces), z.number().min(0).max(86_400)], { error: 'must be first, last or seconds' })
       .optional()

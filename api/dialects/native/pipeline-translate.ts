@@ -1,5 +1,6 @@
 import { fieldError } from '../../../contract/errors.js';
 import { DEFAULT_PARALLEL, type FramePlace } from '../../../contract/pipeline.js';
+import type { RequestField } from '../../jobs.js';
 import { parseRequest } from '../../middleware/parse.js';
 import { inStep, type PipelineRequest, type WantedStep } from '../../pipelines.js';
 import {
@@ -91,7 +92,8 @@ function readStep(body: unknown, path: string): WantedStep {
 function jobOf(step: Omit<JobBody, 'source'>) {
   const { name: _name, after: _after, kind, ...job } = step;
   const { request, wordFor } = translateRequest(job);
-  return { request: { ...request, operation: kind }, wordFor };
+  const inSteps = (field: RequestField) => (field === 'operation' ? 'kind' : wordFor(field));
+  return { request: { ...request, operation: kind }, wordFor: inSteps };
 }
 
 function placeOf(at: 'first' | 'last' | number | undefined): FramePlace | undefined {
