@@ -7,7 +7,7 @@ import { newId } from '../runtime/ids.js';
 import type { Acceptance, NewJob } from '../store/jobs.js';
 import { areBytesGone } from '../store/uploads.js';
 import type { Caller } from '../store/workspaces.js';
-import { type ReadInput, removeInputs, storeInputs } from './inputs.js';
+import { listInputs, type ReadInput, removeInputs, storeInputs } from './inputs.js';
 import type { JobRequest } from './job-request.js';
 import { type Asking, type PrepareDeps, type PreparedJob, prepareJob } from './prepare.js';
 import type { FoundSource } from './source-video.js';
@@ -52,7 +52,7 @@ async function accept(deps: AcceptDeps, { request, options, idempotency }: Accep
   const { caller, dialect } = options;
   const { workspaceId } = caller;
   const prepared = await prepareJob(deps, request, options);
-  const storedInputs = await storeInputs(store, prepared.inputs, { workspaceId, retentionDays, uploads });
+  const storedInputs = await storeInputs(store, listInputs(prepared.inputs), { workspaceId, retentionDays, uploads });
   const job: NewJob = {
     id: newId('job'),
     workspaceId,

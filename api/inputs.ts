@@ -65,13 +65,13 @@ type Storing = { workspaceId: string; retentionDays: number; uploads: Pick<Uploa
 /** Where the worker will find the inputs; their rows are written with the job's. Bytes that the workspace has already are named once more. */
 export async function storeInputs(
   store: ArtifactStore,
-  inputs: ReadInputs,
+  inputs: readonly ReadInput[],
   { workspaceId, retentionDays, uploads }: Storing,
 ): Promise<KeptInput[]> {
   const expiresAt = new Date(Date.now() + retentionDays * MS_PER_DAY).toISOString();
   const stored: KeptInput[] = [];
   try {
-    for (const { id, source, contentType, bytes, sha256, width, height } of listInputs(inputs)) {
+    for (const { id, source, contentType, bytes, sha256, width, height } of inputs) {
       const kept = 'location' in source ? source.location : await uploads.keptBytes({ workspaceId, sha256 });
       const location = kept ?? (await storeNew(store, source));
       const place = { id, location, isNew: kept === undefined, bytes, sha256, content_type: contentType };
@@ -96,7 +96,7 @@ async function storeNew(store: ArtifactStore, source: ReadInput['source']): Prom
   return key;
 }
 
-function listInputs({ firstFrame, lastFrame, references, source }: ReadInputs): ReadInput[] {
+export function listInputs({ firstFrame, lastFrame, references, source }: ReadInputs): ReadInput[] {
   return [firstFrame, lastFrame, ...references, source].filter((input) => input !== undefined);
 }
 

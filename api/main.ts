@@ -35,6 +35,7 @@ import { createPipelineQueue } from '../store/pipeline-queue.js';
 import { createPipelines } from '../store/pipelines.js';
 import { createProviderHealth } from '../store/provider-health.js';
 import { createSettlement } from '../store/settlement.js';
+import { createStepFiles } from '../store/step-files.js';
 import { createSweepList } from '../store/sweep.js';
 import { createUploads } from '../store/uploads.js';
 import { createUsage } from '../store/usage.js';
@@ -167,6 +168,7 @@ const app = createApp({
     ...jobDeps,
     pipelines: createPipelines(database),
     control: createPipelineControl(database),
+    stepFiles: createStepFiles(database),
   }),
   webhooks: createWebhookApi({
     endpoints: createWebhookEndpoints(database),

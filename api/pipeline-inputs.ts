@@ -1,8 +1,9 @@
 import type { ArtifactStore } from '../artifacts/store.js';
 import { isJobStep } from '../contract/pipeline.js';
 import type { KeptImage, StepDefinition, StepRequest } from '../contract/pipeline-definition.js';
+import { newId } from '../runtime/ids.js';
 import type { NewStep } from '../store/pipelines.js';
-import { type KeptInput, type ReadInput, type ReadInputs, removeInputs, storeInputs } from './inputs.js';
+import { type KeptInput, listInputs, type ReadInput, type ReadInputs, removeInputs, storeInputs } from './inputs.js';
 import type { PlannedStep } from './pipeline-plan.js';
 import type { WantedStep } from './pipeline-request.js';
 import type { PrepareDeps } from './prepare.js';
@@ -10,21 +11,19 @@ import type { PrepareDeps } from './prepare.js';
 type Deps = Pick<PrepareDeps, 'uploads'> & { store: ArtifactStore; retentionDays: number };
 type Keeping = { planned: readonly PlannedStep[]; workspaceId: string };
 
-/** Stores the images that came with steps. What a step will take from another is not there yet. */
+/**
+ * Stores the images that came with steps, and names the files and the videos of jobs that these take from outside: who deletes them
+ * meanwhile takes nothing away from a step that waits. What a step will take from another is not there yet.
+ */
 export async function keepStepInputs(
   { store, retentionDays, uploads }: Deps,
   { planned, workspaceId }: Keeping,
 ): Promise<(KeptInput & { step: string })[]> {
   const kept: (KeptInput & { step: string })[] = [];
   try {
-    for (const { step, prepared } of planned) {
-      if (!prepared) continue;
-      const inputs = await storeInputs(store, ownInputs(step, prepared.inputs), {
-        workspaceId,
-        retentionDays,
-        uploads,
-      });
-      kept.push(...inputs.map((input) => ({ ...input, step: step.name })));
+    for (const one of planned) {
+      const inputs = await storeInputs(store, toKeep(one), { workspaceId, retentionDays, uploads });
+      kept.push(...inputs.map((input) => ({ ...input, step: one.step.name })));
     }
   } catch (error) {
     await removeInputs(store, kept);
@@ -50,8 +49,14 @@ export function newStepOf({ step, prepared, holdMicros }: PlannedStep): NewStep 
   return { name, kind, definition, reservedMicros: holdMicros };
 }
 
-function ownInputs({ source }: WantedStep, { firstFrame, ...inputs }: ReadInputs): ReadInputs {
-  return source === undefined && firstFrame ? { ...inputs, firstFrame } : inputs;
+function toKeep({ step, prepared, outside }: PlannedStep): ReadInput[] {
+  const own = prepared ? listInputs(ownInputs(step, prepared.inputs)) : [];
+  // Several steps may name the same file: each keeps it under an id of its own.
+  return [...own, ...outside.map((input) => ({ ...input, id: newId('art') }))];
+}
+
+function ownInputs({ source }: WantedStep, { firstFrame, lastFrame, references }: ReadInputs): ReadInputs {
+  return { firstFrame: source === undefined ? firstFrame : undefined, lastFrame, references };
 }
 
 function keptImage({ id }: ReadInput): KeptImage {

@@ -4,17 +4,23 @@ import { isOutsideSource, type StepKind } from '../contract/pipeline.js';
 import type { ArtifactRow } from '../store/artifacts.js';
 import type { Caller } from '../store/workspaces.js';
 import { isFileId } from './file-id.js';
-import type { ReadInput } from './inputs.js';
+import type { ReadInput, ReadInputs } from './inputs.js';
 import type { JobRequest } from './job-request.js';
 import { inStep, type WantedStep } from './pipeline-request.js';
 import { type Asking, type PlannedInputs, type PrepareDeps, type PreparedJob, prepareJob } from './prepare.js';
-import { type FoundSource, findSource } from './source-video.js';
+import { copyOf, type FoundSource, findSource } from './source-video.js';
 
 /** What a step will leave behind, as far as that is known: a video, once for each place that may make it, or an image. */
 export type Product = { videos: FoundSource[] } | { image: ReadInput } | undefined;
 
 /** A step that can be done, and what it will cost at most. */
-export type PlannedStep = { step: WantedStep; prepared: PreparedJob | undefined; holdMicros: Micros };
+export type PlannedStep = {
+  step: WantedStep;
+  prepared: PreparedJob | undefined;
+  holdMicros: Micros;
+  /** What its sources outside the pipeline are, which are there now. */
+  outside: ReadInput[];
+};
 
 /** Stands for ids that are not there yet. */
 const PLANNED = 'planned';
@@ -23,7 +29,7 @@ const BYTES_PER_PIXEL = 4;
 type Planning = {
   steps: readonly WantedStep[];
   caller: Pick<Caller, 'workspaceId' | 'unknownPolicy'>;
-  /** What steps have left behind that are not to be done again. */
+  /** What steps have left behind that are not to be done again, and what an earlier run keeps from outside. */
   kept?: ReadonlyMap<string, Product>;
 };
 
@@ -51,6 +57,7 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
         step,
         prepared: first,
         holdMicros: Math.max(...prepared.map(({ holdMicros }) => holdMicros)),
+        outside: source !== undefined && isOutsideSource(source) && first ? sourceAmong(first.inputs) : [],
       });
       products.set(name, product);
       return;
@@ -60,7 +67,8 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
         ? sources.map((text, index) => [text, `sources[${index}]`] as const)
         : [[source, 'source'] as const];
     const used = await Promise.all(named.map(([text, field]) => productOf(text, { field, kind: step.kind })));
-    planned.set(name, { step, prepared: undefined, holdMicros: 0 });
+    const outside = used.flatMap((product, index) => (isOutsideSource(named[index]?.[0] ?? '') ? copyIn(product) : []));
+    planned.set(name, { step, prepared: undefined, holdMicros: 0, outside });
     products.set(name, leftBy(step, used));
   }
 
@@ -70,7 +78,7 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
     const isFollowUp = kind === 'extend' || kind === 'remix';
     const named = isFollowUp ? { sourceVideo: source } : source === undefined ? {} : { firstFrame: source };
     const wanted = { ...request, ...named };
-    const product = source === undefined || isOutsideSource(source) ? undefined : products.get(source);
+    const product = source === undefined ? undefined : products.get(source);
     if (product && 'image' in product === isFollowUp) {
       throw fieldError('request_invalid', 'source', isFollowUp ? 'must be a video' : 'must be an image');
     }
@@ -95,19 +103,37 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
   }
 
   async function productOf(text: string, { field, kind }: { field: string; kind: StepKind }): Promise<Product> {
-    if (!isOutsideSource(text)) return products.get(text);
-    const { workspaceId } = caller;
-    if (!isFileId(text)) return { videos: [await findSource(deps, { text, workspaceId, field })] };
-    const file = await deps.uploads.find({ id: text, workspaceId });
-    const product = file && productOfFile(file);
-    if (!product) throw fieldError('request_invalid', field, 'names a file that is not known, or no longer kept');
+    const known = products.get(text);
+    if (!isOutsideSource(text)) return known;
+    const product = known ?? (await findOutside(text, field));
     if (kind !== 'approval' && !('videos' in product)) throw fieldError('request_invalid', field, 'must be a video');
     return product;
+  }
+
+  async function findOutside(text: string, field: string): Promise<NonNullable<Product>> {
+    const { workspaceId } = caller;
+    if (isFileId(text)) {
+      const file = await deps.uploads.find({ id: text, workspaceId });
+      if (!file) throw fieldError('request_invalid', field, 'names a file that is not known, or no longer kept');
+      return productOfFile(file);
+    }
+    const video = await findSource(deps, { text, workspaceId, field });
+    if (!video.copy) throw fieldError('request_invalid', field, 'the video of this job is no longer kept');
+    return { videos: [video] };
   }
 }
 
 function sourcesOf({ source, sources = [] }: WantedStep): string[] {
   return [source, ...sources].filter((text) => text !== undefined && !isOutsideSource(text)).map(String);
+}
+
+function sourceAmong({ source, firstFrame }: ReadInputs): ReadInput[] {
+  return [source ?? firstFrame].filter((input) => input !== undefined);
+}
+
+function copyIn(product: Product): ReadInput[] {
+  if (!product) return [];
+  return 'image' in product ? [product.image] : product.videos.flatMap(({ copy }) => copy ?? []);
 }
 
 function isSource({ source }: WantedStep, field: Parameters<Asking['wordFor']>[0]): boolean {
@@ -133,10 +159,12 @@ function eachOnce(videos: readonly FoundSource[]): FoundSource[] {
 }
 
 /** A file that is there: what a caller brought, or what a step has left behind. */
-export function productOfFile(file: ArtifactRow): Product {
+export function productOfFile(file: ArtifactRow): NonNullable<Product> {
   const { id, content_type: contentType, location, bytes, sha256, width, height, duration_seconds: seconds } = file;
   const size = { width: width ?? 0, height: height ?? 0 };
-  if (contentType.startsWith('video/')) return { videos: [{ artifactId: id, size, durationSeconds: seconds ?? 0 }] };
+  if (contentType.startsWith('video/')) {
+    return { videos: [{ artifactId: id, copy: copyOf(file, size), size, durationSeconds: seconds ?? 0 }] };
+  }
   return { image: { id, contentType, source: { location }, bytes, sha256, ...size } };
 }
 

@@ -1,15 +1,21 @@
 import type { ArtifactStore } from '../artifacts/store.js';
 import { ServiceError } from '../contract/errors.js';
+import { isOutsideSource } from '../contract/pipeline.js';
 import type { ArtifactRow } from '../store/artifacts.js';
 import type { StepRow } from '../store/pipeline-row.js';
 import type { Pipelines } from '../store/pipelines.js';
+import type { StepFiles } from '../store/step-files.js';
 import { type Product, productOfFile } from './pipeline-plan.js';
 import { inStep, type WantedStep } from './pipeline-request.js';
 import type { PrepareDeps } from './prepare.js';
 import { findSource } from './source-video.js';
 import { readKept, withImages } from './step-images.js';
 
-type Deps = PrepareDeps & { store: ArtifactStore; pipelines: Pick<Pipelines, 'filesOf'> };
+type Deps = PrepareDeps & {
+  store: ArtifactStore;
+  pipelines: Pick<Pipelines, 'filesOf'>;
+  stepFiles: Pick<StepFiles, 'find'>;
+};
 type Again = { rows: readonly StepRow[]; edited: readonly WantedStep[] };
 
 /** Which steps run again, each as it was or as it is now, and with them all others, to be held against the rules. */
@@ -33,13 +39,14 @@ export async function wantedAgain(deps: Deps, { rows, edited }: Again) {
   return { all, toRun };
 }
 
-/** What the steps have left behind that are kept. */
+/** What the steps have left behind that are kept, and the files from outside that the pipeline has held for the others. */
 export async function keptProducts(
   deps: Deps,
   { rows, workspaceId }: { rows: readonly StepRow[]; workspaceId: string },
 ): Promise<Map<string, Product>> {
-  const products = new Map<string, Product>();
-  const files = await deps.pipelines.filesOf(rows[0]?.pipeline_id ?? '');
+  const pipelineId = rows[0]?.pipeline_id ?? '';
+  const products = await heldProducts(deps, { pipelineId, rows });
+  const files = await deps.pipelines.filesOf(pipelineId);
   // Sources stand anywhere, so approvals come last: what they hand on is known by then.
   const kept = rows.filter(({ state }) => state === 'succeeded');
   for (const row of kept) {
@@ -58,6 +65,21 @@ export async function keptProducts(
     for (const { name, definition } of ready) products.set(name, products.get(definition.source ?? ''));
     left = left.filter((row) => !ready.includes(row));
     if (ready.length === 0) break;
+  }
+  return products;
+}
+
+/** Their callers may have deleted them since. */
+async function heldProducts(
+  { stepFiles }: Deps,
+  { pipelineId, rows }: { pipelineId: string; rows: readonly StepRow[] },
+): Promise<Map<string, Product>> {
+  const products = new Map<string, Product>();
+  const left = rows.filter(({ state }) => state !== 'succeeded').map(({ definition }) => definition);
+  const named = left.flatMap(({ source = '', sources = [] }) => [source, ...sources]).filter(isOutsideSource);
+  for (const source of new Set(named)) {
+    const { jobId, file } = await stepFiles.find({ pipelineId, source });
+    if (jobId === null && file?.is_kept) products.set(source, productOfFile(file));
   }
   return products;
 }

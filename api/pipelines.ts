@@ -8,7 +8,9 @@ import type { JobState } from '../contract/states.js';
 import { newId } from '../runtime/ids.js';
 import type { PipelineControl } from '../store/pipeline-control.js';
 import type { PipelineRow } from '../store/pipeline-row.js';
-import type { PipelineEvent as EventRow, Pipelines } from '../store/pipelines.js';
+import type { PipelineEvent as EventRow, NewPipeline, PipelineAcceptance, Pipelines } from '../store/pipelines.js';
+import type { StepFiles } from '../store/step-files.js';
+import { areBytesGone } from '../store/uploads.js';
 import type { Caller } from '../store/workspaces.js';
 import type { AcceptDeps } from './accept.js';
 import type { Content, ContentAccess } from './content.js';
@@ -31,6 +33,7 @@ export type PipelineApiDeps = AcceptDeps &
     store: ArtifactStore;
     pipelines: Pipelines;
     control: PipelineControl;
+    stepFiles: Pick<StepFiles, 'find'>;
   };
 
 export type PipelineApi = ReturnType<typeof createPipelineApi>;
@@ -47,6 +50,8 @@ type Accepting = {
   /** What the caller sent, as it was read: the same key with another is another request. */
   body: unknown;
 };
+
+type Taking = { caller: Caller; idempotency: NewPipeline['idempotency'] };
 
 type Page = { after?: string; state?: JobState; limit: number };
 type Deciding = { step: string; decision: 'approved' | 'rejected'; note: string | null };
@@ -68,17 +73,11 @@ export function createPipelineApi(deps: PipelineApiDeps) {
       const replay = await pipelines.replay({ workspaceId, idempotency });
       if (replay) return { pipeline: await view(replay.pipeline), isReplay: true };
 
-      const planned = await plan(wanted, caller);
-      const inputs = await keepStepInputs(deps, { planned, workspaceId });
-      const { maxParallel, onFailure, callbackUrl, metadata } = wanted;
-      const { keyId: apiKeyId, openJobLimit } = caller;
-      const owner = { workspaceId, apiKeyId, openJobLimit };
-      const steps = planned.map(newStepOf);
-      const how = { maxParallel, onFailure, callbackUrl, metadata };
-      const pipeline = { id: newId('pipe'), ...owner, ...how, steps, inputs, idempotency };
-      const accepted = await keepingFiles(inputs, () => pipelines.accept(pipeline));
-      if (accepted.isReplay) await removeInputs(store, inputs);
-      else wakeDispatcher();
+      const accepted = await take(wanted, { caller, idempotency }).catch((error: unknown) => {
+        // Bytes that the workspace had when they were looked for: what they were named by is read again, and says what there is now.
+        if (areBytesGone(error)) return take(wanted, { caller, idempotency });
+        throw error;
+      });
       return { pipeline: await view(accepted.pipeline), isReplay: accepted.isReplay };
     },
 
@@ -174,6 +173,21 @@ export function createPipelineApi(deps: PipelineApiDeps) {
     publicUrl: deps.publicUrl,
   };
 
+  async function take(wanted: PipelineRequest, { caller, idempotency }: Taking): Promise<PipelineAcceptance> {
+    const { workspaceId, keyId: apiKeyId, openJobLimit } = caller;
+    const planned = await plan(wanted, caller);
+    const inputs = await keepStepInputs(deps, { planned, workspaceId });
+    const { maxParallel, onFailure, callbackUrl, metadata } = wanted;
+    const owner = { workspaceId, apiKeyId, openJobLimit };
+    const steps = planned.map(newStepOf);
+    const how = { maxParallel, onFailure, callbackUrl, metadata };
+    const pipeline = { id: newId('pipe'), ...owner, ...how, steps, inputs, idempotency };
+    const accepted = await keepingFiles(inputs, () => pipelines.accept(pipeline));
+    if (accepted.isReplay) await removeInputs(store, inputs);
+    else wakeDispatcher();
+    return accepted;
+  }
+
   async function plan(wanted: PipelineRequest, caller: Caller): Promise<PlannedStep[]> {
     const { callbackUrl, steps } = wanted;
     const fault = callbackUrl === undefined ? undefined : faultOfOutsideAddress(callbackUrl, deps);
@@ -198,7 +212,8 @@ export function createPipelineApi(deps: PipelineApiDeps) {
     try {
       return await work();
     } catch (error) {
-      if (error instanceof ServiceError && error.code !== 'service_unavailable') await removeInputs(store, inputs);
+      const isRefused = error instanceof ServiceError && error.code !== 'service_unavailable';
+      if (isRefused || areBytesGone(error)) await removeInputs(store, inputs);
       throw error;
     }
   }

@@ -55,7 +55,8 @@ export function sourceOfFile(file: ArtifactRow, refuse: (message: string) => Ser
   return { artifactId: id, copy: copyOf(file, { width, height }), durationSeconds, size: { width, height } };
 }
 
-function copyOf({ content_type: contentType, location, bytes, sha256 }: ArtifactRow, size: Size): ReadInput {
+/** To be named by whoever goes on from it. */
+export function copyOf({ content_type: contentType, location, bytes, sha256 }: ArtifactRow, size: Size): ReadInput {
   return { id: newId('art'), contentType, source: { location }, bytes, sha256, ...size };
 }
 

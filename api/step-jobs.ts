@@ -1,12 +1,11 @@
 import type { ArtifactStore } from '../artifacts/store.js';
 import { fieldError } from '../contract/errors.js';
-import { isOutsideSource } from '../contract/pipeline.js';
 import type { StepDefinition } from '../contract/pipeline-definition.js';
 import { newId } from '../runtime/ids.js';
 import type { PipelineJobs } from '../store/pipeline-jobs.js';
 import type { StepFiles } from '../store/step-files.js';
 import { normalForm } from './accept.js';
-import { removeInputs, storeInputs } from './inputs.js';
+import { listInputs, removeInputs, storeInputs } from './inputs.js';
 import type { JobRequest, RequestField } from './job-request.js';
 import { type PlannedInputs, type PrepareDeps, prepareJob } from './prepare.js';
 import { sourceOfFile } from './source-video.js';
@@ -35,7 +34,7 @@ export function createStepJobs(deps: StepJobDeps) {
     const { request, known } = await requestOf(deps, { pipelineId, definition });
     const asking = { caller: { workspaceId, unknownPolicy }, wordFor: wordsOf(step, definition) };
     const prepared = await prepareJob(deps, request, asking, known);
-    const inputs = await storeInputs(store, prepared.inputs, { workspaceId, retentionDays, uploads });
+    const inputs = await storeInputs(store, listInputs(prepared.inputs), { workspaceId, retentionDays, uploads });
     const { plan, priceMicrosPerSecond, holdMicros } = prepared;
     const { callbackUrl } = request;
     const owner = { workspaceId, apiKeyId, dialect: 'native', callbackUrl };
@@ -72,7 +71,6 @@ async function requestOf(deps: StepJobDeps, { pipelineId, definition }: Step): P
   }
   const { jobId, file } = found;
   if (jobId !== null) return { request: { ...asked, sourceVideo: jobId } };
-  if (isOutsideSource(source)) return { request: { ...asked, sourceVideo: source } };
   if (!file?.is_kept) throw gone(`The source ${source}`);
   const refuse = (message: string) => fieldError('request_invalid', 'source', message);
   return { request: { ...asked, sourceVideo: source }, known: { sourceVideo: sourceOfFile(file, refuse) } };

@@ -4,7 +4,7 @@ import type { Database } from './database.js';
 import type { StepRef } from './pipeline-progress.js';
 import { type StepRow, stepColumns, stepTables } from './pipeline-row.js';
 
-/** What a source has come to: a job, whose video it is, or a file. Nothing where there is none. */
+/** What a source has come to: a job that is still known, whose video it is, or a file. Nothing where there is none. */
 export type FoundFile = { jobId: string | null; file: ArtifactRow | undefined };
 
 export type StepFiles = ReturnType<typeof createStepFiles>;
@@ -14,14 +14,18 @@ const stepStatement = {
   text: `select ${stepColumns} from ${stepTables} where pipeline_steps.pipeline_id = $1 and pipeline_steps.name = $2`,
 };
 
-const columns = 'artifacts.*, artifacts.deleted_at is null and artifacts.expires_at > now() as is_kept';
+/** The bytes are named by the pipeline itself: those of what its steps take from outside, since it was accepted. */
+const isHeld = `exists (select from artifacts own where own.pipeline_id = pipelines.id and own.role = 'input'
+  and own.location = artifacts.location and own.deleted_at is null and own.expires_at > now())`;
 
-/** Of the pipeline's own workspace only. */
+const columns = `artifacts.*, (artifacts.deleted_at is null and artifacts.expires_at > now()) or ${isHeld} as is_kept`;
+
+/** Of the pipeline's own workspace only. A job may have been deleted since the pipeline was accepted. */
 const videoStatement = {
   name: 'video_of_source_job',
-  text: `select ${columns} from artifacts join pipelines on pipelines.workspace_id = artifacts.workspace_id
+  text: `select ${columns}, jobs.deleted_at is not null as is_of_deleted_job from artifacts join pipelines on pipelines.workspace_id = artifacts.workspace_id
     join jobs on jobs.id = artifacts.job_id
-    where pipelines.id = $1 and artifacts.job_id = $2 and artifacts.role = 'video' and jobs.deleted_at is null
+    where pipelines.id = $1 and artifacts.job_id = $2 and artifacts.role = 'video' and (jobs.deleted_at is null or ${isHeld})
     order by variant limit 1`,
 };
 
@@ -56,8 +60,9 @@ export function createStepFiles({ run }: Database) {
   }
 
   async function videoOf(pipelineId: string, jobId: string): Promise<FoundFile> {
-    const [file] = await run<ArtifactRow>(videoStatement, [pipelineId, jobId]);
-    return { jobId, file };
+    type Video = ArtifactRow & { is_of_deleted_job: boolean };
+    const [file] = await run<Video>(videoStatement, [pipelineId, jobId]);
+    return { jobId: file?.is_of_deleted_job ? null : jobId, file };
   }
 
   async function fileOf(pipelineId: string, id: string): Promise<FoundFile> {

@@ -142,9 +142,10 @@ export async function startApi({
   };
   const jobApi = createJobApi(deps);
   const pipelines = createPipelines(database);
+  const stepFiles = createStepFiles(database);
   const application = createApp({
     jobs: jobApi,
-    pipelines: createPipelineApi({ ...deps, pipelines, control: createPipelineControl(database) }),
+    pipelines: createPipelineApi({ ...deps, pipelines, control: createPipelineControl(database), stepFiles }),
     webhooks: createWebhookApi({
       endpoints: createWebhookEndpoints(database),
       log: createWebhookLog(database),
@@ -212,7 +213,7 @@ export async function startApi({
     /** As the worker makes the job of a step. */
     makeStepJob: createStepJobs({
       ...deps,
-      files: createStepFiles(database),
+      files: stepFiles,
       pipelineJobs: createPipelineJobs(database),
     }),
     inputAddress: (id: string) => inputAddress(id, { signer, publicUrl: 'https://reelay.test' }),
