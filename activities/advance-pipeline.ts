@@ -12,6 +12,8 @@ export type AdvanceInput = {
   cancel: string[];
   /** Steps whose work came to no end in time. */
   fail: string[];
+  /** Whether who asks knows what a `delayed` step is, which workflows of earlier versions do not. */
+  mayDelay?: boolean;
 };
 
 export type Advanced = { ended: StepEnd[]; begun: BegunStep[] };
@@ -27,17 +29,34 @@ const APPROVAL_SECONDS = 24 * 60 * 60;
  */
 export function advancePipeline(deps: ActivityDeps, input: AdvanceInput): Promise<Advanced> {
   return withHeartbeat(async () => {
-    const { pipelineId, run, begin, skip, cancel, fail } = input;
+    const { pipelineId, run, begin, skip, cancel, fail, mayDelay = false } = input;
     const { progress } = deps.pipelines;
     await progress.start({ pipelineId, run });
     for (const step of fail) {
       await progress.fail({ pipelineId, step, run, code: 'media_failed', detail: 'The work came to no end in time.' });
     }
     const ended = await progress.record({ pipelineId, run, skip, cancel });
-    const begun = await Promise.all(begin.map((step) => beginStep(deps, { pipelineId, run, step })));
+    const beginOne = mayDelay ? beginOrDelay : beginStep;
+    const begun = await Promise.all(begin.map((step) => beginOne(deps, { pipelineId, run, step })));
     if (begin.length > 0) deps.logger.info({ pipelineId, run, steps: begin }, 'steps begun');
     return { ended, begun };
   });
+}
+
+/** What stands in the way of one step holds up no other. */
+async function beginOrDelay(deps: ActivityDeps, toBegin: ToBegin): Promise<BegunStep> {
+  const { pipelineId, step: name } = toBegin;
+  try {
+    return await beginStep(deps, toBegin);
+  } catch (error) {
+    // The database is away for all of them, and may have stored more than it could say.
+    if (error instanceof ServiceError && error.code === 'service_unavailable') throw error;
+    const row = await deps.pipelines.progress.step({ pipelineId, step: name });
+    // What has begun is to be carried on, and by nobody but the workflow that this tells.
+    if (row?.state !== 'pending') throw error;
+    deps.logger.warn({ pipelineId, step: name, err: error }, 'a step could not be begun yet');
+    return { name, kind: 'delayed' };
+  }
 }
 
 async function beginStep(deps: ActivityDeps, { pipelineId, run, step: name }: ToBegin): Promise<BegunStep> {

@@ -1,6 +1,7 @@
 import type { ArtifactStore } from '../artifacts/store.js';
 import { isJobStep } from '../contract/pipeline.js';
 import type { KeptImage, StepDefinition, StepRequest } from '../contract/pipeline-definition.js';
+import { fewAtOnce } from '../runtime/few-at-once.js';
 import { newId } from '../runtime/ids.js';
 import type { NewStep } from '../store/pipelines.js';
 import { type KeptInput, listInputs, type ReadInput, type ReadInputs, removeInputs, storeInputs } from './inputs.js';
@@ -21,10 +22,10 @@ export async function keepStepInputs(
 ): Promise<(KeptInput & { step: string })[]> {
   const kept: (KeptInput & { step: string })[] = [];
   try {
-    for (const one of planned) {
+    await fewAtOnce(planned, async (one) => {
       const inputs = await storeInputs(store, toKeep(one), { workspaceId, retentionDays, uploads });
       kept.push(...inputs.map((input) => ({ ...input, step: one.step.name })));
-    }
+    });
   } catch (error) {
     await removeInputs(store, kept);
     throw error;

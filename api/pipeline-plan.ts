@@ -1,6 +1,7 @@
 import { fieldError, ServiceError } from '../contract/errors.js';
 import type { Micros } from '../contract/money.js';
 import { isOutsideSource, type StepKind } from '../contract/pipeline.js';
+import { fewAtOnce } from '../runtime/few-at-once.js';
 import type { ArtifactRow } from '../store/artifacts.js';
 import type { Caller } from '../store/workspaces.js';
 import { isFileId } from './file-id.js';
@@ -44,7 +45,7 @@ export async function planSteps(deps: PrepareDeps, { steps, caller, kept }: Plan
   for (let left = [...steps]; left.length > 0; left = left.filter(({ name }) => !planned.has(name))) {
     const ready = left.filter((step) => sourcesOf(step).every((name) => products.has(name)));
     if (ready.length === 0) throw new Error('the steps go round');
-    for (const step of ready) await inStep(step, () => plan(step));
+    await fewAtOnce(ready, (step) => inStep(step, () => plan(step)));
   }
   return steps.flatMap(({ name }) => planned.get(name) ?? []);
 

@@ -56,13 +56,17 @@ export type StepEnd = {
   errorCode: string | null;
 };
 
-/** What came of beginning a step. `stopped`: its pipeline is being cancelled, or this run of it has ended. */
+/**
+ * What came of beginning a step. `stopped`: its pipeline is being cancelled, or this run of it has ended. `delayed`: something stands in its
+ * way that may pass, and nothing of it exists yet.
+ */
 export type BegunStep = { name: string } & (
   | { kind: 'ended'; end: StepEnd }
   | { kind: 'job'; job: StepJob }
   | { kind: 'media' }
   | { kind: 'approval'; remainingMs: number }
   | { kind: 'stopped' }
+  | { kind: 'delayed' }
 );
 
 /** Each run is a workflow of its own: the one before may still be about to close when a caller has it run again. */

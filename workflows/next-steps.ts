@@ -2,9 +2,14 @@ import type { FailurePolicy, StepState } from '../contract/pipeline.js';
 import type { PlannedStep } from '../contract/pipeline-plan.js';
 import type { TerminalState } from '../contract/states.js';
 
+type StepNow = Pick<PlannedStep, 'name' | 'kind' | 'needs' | 'state'> & {
+  /** It could not be begun a moment ago, and is left alone for a while. */
+  isDelayed?: boolean;
+};
+
 /** All that the way of a pipeline depends on. Plain data, so that every decision can be put in a table. */
 export type PipelineState = {
-  steps: readonly Pick<PlannedStep, 'name' | 'kind' | 'needs' | 'state'>[];
+  steps: readonly StepNow[];
   maxParallel: number;
   onFailure: FailurePolicy;
   isCancelRequested: boolean;
@@ -17,8 +22,6 @@ export type NextSteps =
   | { kind: 'go'; begin: string[]; skip: string[]; cancel: string[] }
   | { kind: 'continueAsNew' }
   | { kind: 'finish'; state: TerminalState };
-
-type Step = PipelineState['steps'][number];
 
 /** The whole policy of a pipeline: from where its steps are to what happens next. Pure. */
 export function nextSteps(state: PipelineState): NextSteps {
@@ -58,19 +61,21 @@ function skipped({ steps, onFailure }: PipelineState): string[] {
 }
 
 /** In the order of the pipeline, as many as may run side by side. Who waits for a person takes nobody's place. */
-function beginning({ steps, maxParallel }: PipelineState, left: readonly Step[]): string[] {
+function beginning({ steps, maxParallel }: PipelineState, left: readonly StepNow[]): string[] {
   const succeeded = new Set(namesOf(steps.filter(hasSucceeded)));
-  const ready = left.filter(({ state, needs }) => state === 'pending' && needs.every((need) => succeeded.has(need)));
+  const ready = left.filter(
+    ({ state, needs, isDelayed }) => state === 'pending' && !isDelayed && needs.every((need) => succeeded.has(need)),
+  );
   const places = maxParallel - steps.filter(({ state }) => state === 'running').length;
   const working = ready.filter(({ kind }) => kind !== 'approval').slice(0, Math.max(places, 0));
   return namesOf(ready.filter((step) => step.kind === 'approval' || working.includes(step)));
 }
 
-function isUndone({ state }: Step): boolean {
+function isUndone({ state }: StepNow): boolean {
   return state === 'pending' || state === 'waiting_approval';
 }
 
-function hasSucceeded({ state }: Step): boolean {
+function hasSucceeded({ state }: StepNow): boolean {
   return state === 'succeeded';
 }
 
@@ -78,6 +83,6 @@ function isLost(state: StepState): boolean {
   return state === 'failed' || state === 'skipped' || state === 'canceled';
 }
 
-function namesOf(steps: readonly Step[]): string[] {
+function namesOf(steps: readonly StepNow[]): string[] {
   return steps.map(({ name }) => name);
 }

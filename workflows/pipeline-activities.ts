@@ -13,7 +13,7 @@ const TURNS = 4;
 const HEARTBEAT_MS = 5 * SECOND_MS;
 const RETRY_FOR_EVER = { initialInterval: 200, backoffCoefficient: 2, maximumInterval: 10 * SECOND_MS };
 
-type Advance = { begin: string[]; skip?: string[]; cancel?: string[]; fail?: string[] };
+type Advance = { begin: string[]; skip?: string[]; cancel?: string[]; fail?: string[]; mayDelay?: boolean };
 
 /** The steps of a pipeline as activities: on which queue each runs, for how long, and what Temporal's Web UI calls it. */
 export function createPipelineSteps({ pipelineId, workspaceId, run, mediaTimeoutMs }: VideoPipelineInput) {
@@ -22,7 +22,7 @@ export function createPipelineSteps({ pipelineId, workspaceId, run, mediaTimeout
 
   return {
     /** Writes down what has ended or is passed over, and begins what is named. */
-    advance({ begin, skip = [], cancel = [], fail = [] }: Advance) {
+    advance({ begin, skip = [], cancel = [], fail = [], mayDelay = false }: Advance) {
       const { advancePipeline } = on({
         taskQueue: workflowQueue,
         summary: summaryOf({ begin, skip, cancel }),
@@ -30,7 +30,7 @@ export function createPipelineSteps({ pipelineId, workspaceId, run, mediaTimeout
         scheduleToCloseTimeout: 7 * DAY_MS,
         heartbeatTimeout: HEARTBEAT_MS,
       });
-      return advancePipeline({ pipelineId, run, begin, skip, cancel, fail });
+      return advancePipeline({ pipelineId, run, begin, skip, cancel, fail, mayDelay });
     },
 
     makeFile(step: string) {

@@ -24,6 +24,7 @@ import { startStepJob } from './step-job.js';
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 
+type Begun = Exclude<BegunStep, { kind: 'delayed' }>;
 type Ended = Pick<StepEnd, 'state'> & Partial<Pick<StepEnd, 'provider' | 'costMicros' | 'errorCode'>>;
 
 /** Carries the steps of a pipeline, each when what it needs is there, and ends when nothing is left that could be done. */
@@ -34,6 +35,8 @@ export async function videoPipeline(input: VideoPipelineInput): Promise<{ state:
   const facts: Record<string, StepFacts> = { ...input.facts };
   const decided = new Set<string>();
   const jobs = new Map<string, CancellationScope>();
+  const delayed = new Set<string>();
+  const pauses = new Map<string, number>();
   let { isCancelRequested } = input;
   let begunCount = 0;
   let isChanged = true;
@@ -74,12 +77,14 @@ export async function videoPipeline(input: VideoPipelineInput): Promise<{ state:
       kind,
       needs,
       state: states.get(name) ?? state,
+      isDelayed: delayed.has(name),
     }));
     return { steps, maxParallel, onFailure, isCancelRequested, isDraining };
   }
 
   function whereWeAre({ steps }: PipelineState): VideoPipelineInput {
-    return { ...input, steps: [...steps], isCancelRequested, facts };
+    const left = steps.map(({ name, kind, needs, state }) => ({ name, kind, needs, state }));
+    return { ...input, steps: left, isCancelRequested, facts };
   }
 
   async function finish(state: TerminalState): Promise<{ state: TerminalState }> {
@@ -93,9 +98,13 @@ export async function videoPipeline(input: VideoPipelineInput): Promise<{ state:
     begunCount += next.begin.length;
     for (const name of next.skip) states.set(name, 'skipped');
     for (const name of next.cancel) states.set(name, 'canceled');
-    const { ended, begun } = await activities.advance(next);
+    const { ended, begun } = await activities.advance({ ...next, mayDelay: true });
     note(ended);
     for (const step of begun) {
+      if (step.kind === 'delayed') {
+        void delay(step.name);
+        continue;
+      }
       const { state } = begunAs(step);
       states.set(step.name, state);
       facts[step.name] = { ...facts[step.name], startedAtMs: facts[step.name]?.startedAtMs ?? Date.now() };
@@ -105,7 +114,17 @@ export async function videoPipeline(input: VideoPipelineInput): Promise<{ state:
     }
   }
 
-  function begunAs(step: BegunStep): { state: StepState } {
+  /** The others go on meanwhile; a step that is to be passed over by then is not begun any more. */
+  async function delay(name: string): Promise<void> {
+    const pauseMs = pauses.get(name) ?? FIRST_PAUSE_MS;
+    pauses.set(name, Math.min(2 * pauseMs, LONGEST_PAUSE_MS));
+    delayed.add(name);
+    await sleep(pauseMs, { summary: `before ${name} is begun again` });
+    delayed.delete(name);
+    isChanged = true;
+  }
+
+  function begunAs(step: Begun): { state: StepState } {
     switch (step.kind) {
       case 'ended':
         return { state: step.end.state };
@@ -120,7 +139,7 @@ export async function videoPipeline(input: VideoPipelineInput): Promise<{ state:
     }
   }
 
-  function carry(step: BegunStep): Promise<Ended> {
+  function carry(step: Begun): Promise<Ended> {
     switch (step.kind) {
       case 'job':
         return carryJob(step.name, step.job);

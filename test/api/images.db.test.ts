@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { startImageServer } from '../support/image-server.js';
@@ -14,8 +15,14 @@ bomb.writeUInt32BE(16_000, 20);
 let api: Api;
 let caller: Awaited<ReturnType<Api['addWorkspace']>>;
 let images: Awaited<ReturnType<typeof startImageServer>>;
+/** Who came for an image that is given out to two at once only. */
+const together: ServerResponse[] = [];
 beforeAll(async () => {
   images = await startImageServer({
+    '/together.png': (_request, response) => {
+      together.push(response);
+      if (together.length === 2) for (const one of together.splice(0)) one.end(anImage.bytes);
+    },
     '/boat.png': (_request, response) => response.end(anImage.bytes),
     // Called what it is not, and still what it is.
     '/boat.gif': (_request, response) => response.writeHead(200, { 'content-type': 'image/gif' }).end(anImage.bytes),
@@ -48,6 +55,14 @@ afterAll(async () => {
 });
 
 const create = (image: string) => caller.post(path, { model: 'sora', prompt: 'a boat', seconds: 8, image });
+
+describe('images of the steps of a pipeline', () => {
+  it('are fetched a few at once', async () => {
+    const step = { kind: 'image_to_video', model: 'sora', prompt: 'a boat', start_frame: images.url('/together.png') };
+    const steps = ['one', 'two'].map((name) => ({ ...step, name }));
+    expect((await caller.post('/api/v1/videos/pipelines', { steps })).status).toBe(202);
+  });
+});
 
 describe('an image at an address', () => {
   it.each(['/boat.png', '/boat.gif', '/there'])('is fetched from %s and kept by its content', async (at) => {

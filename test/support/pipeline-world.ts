@@ -31,8 +31,11 @@ import { until } from './until.js';
 import { webhooksIn } from './webhooks.js';
 import { quietTemporal } from './workflow-world.js';
 
-/** What becomes of a step's generation: a video, the provider's refusal, or nothing before it is cancelled or `release`d. */
-type Fate = 'made' | 'refused' | 'hangs';
+/**
+ * What becomes of a step's generation: a video, the provider's refusal, nothing before it is cancelled or told another fate, or not even a
+ * job, for a reason that nobody has thought of.
+ */
+type Fate = 'made' | 'refused' | 'hangs' | 'stumbles';
 
 export type PipelineWorld = Awaited<ReturnType<typeof startPipelineWorld>>;
 
@@ -48,6 +51,8 @@ export async function startPipelineWorld() {
   const fates = new Map<string, Fate>();
   /** The prompts that were bought, in order; a prompt is `pipeline/step`. */
   const bought: string[] = [];
+  /** Steps of which no job could be made, each time. */
+  const stumbles: string[] = [];
   const control = createPipelineControl(database);
   const pipelines = createPipelines(database);
   const pipelineJobs = createPipelineJobs(database);
@@ -109,6 +114,10 @@ export async function startPipelineWorld() {
     pipelines: {
       ...deps.pipelines,
       async makeJob({ pipelineId, run, step }) {
+        if (fates.get(`${pipelineId}/${step}`) === 'stumbles') {
+          stumbles.push(`${pipelineId}/${step}`);
+          throw new TypeError('nobody has thought of this');
+        }
         const asked = await pipelineJobs.find({ pipelineId, step });
         if (!asked) throw new Error(`no step ${step}`);
         const { workspaceId, apiKeyId } = asked;
@@ -197,6 +206,7 @@ export async function startPipelineWorld() {
         told,
         events: () => pipelines.events({ id, after: 0, limit: 1_000 }),
         bought: () => bought.filter((prompt) => prompt.startsWith(id)).map((prompt) => prompt.slice(id.length + 1)),
+        stumbles: () => stumbles.filter((step) => step.startsWith(id)).length,
         jobsOf: () =>
           database.queries.selectFrom('jobs').selectAll().where('pipeline_id', '=', id).orderBy('id').execute(),
         untilStates: (wanted: Record<string, string>) =>

@@ -10,6 +10,8 @@ const letters: Record<string, StepState> = {
   f: 'failed',
   k: 'skipped',
   c: 'canceled',
+  // Could not be begun a moment ago.
+  d: 'pending',
 };
 
 /** `a:s b:p<a` is a step that has succeeded and one that waits for it; a capital letter is an approval. */
@@ -20,7 +22,7 @@ function stepsOf(words: string): PipelineState['steps'] {
     const kind: StepKind = name === name.toUpperCase() ? 'approval' : 'extend';
     const state = letters[letter];
     if (!state) throw new Error(`no state ${letter}`);
-    return { name, kind, needs: needs?.split(',') ?? [], state };
+    return { name, kind, needs: needs?.split(',') ?? [], state, isDelayed: letter === 'd' };
   });
 }
 
@@ -55,6 +57,17 @@ describe('nextSteps', () => {
     ['begins nothing behind an approval that waits', 'A:w b:p<A', {}, go()],
     ['goes on behind an approval', 'A:s b:p<A', {}, go({ begin: 'b' })],
     ['ends when everything has succeeded', 'a:s b:s<a', {}, finish('succeeded')],
+
+    [
+      'leaves a step alone that is delayed, and begins others in its place',
+      'a:d b:p c:p d:p<a',
+      {},
+      go({ begin: 'b c' }),
+    ],
+    ['waits for what is delayed', 'a:d b:s', {}, go()],
+    ['passes over what is delayed after a failure', 'a:d b:f', {}, go({ skip: 'a' })],
+    ['cancels what is delayed', 'a:d b:s', { isCancelRequested: true }, go({ cancel: 'a' })],
+    ['goes on as a new workflow while a step is delayed', 'a:d b:s', { isDraining: true }, { kind: 'continueAsNew' }],
 
     ['begins nothing new after a failure, and lets run what runs', 'a:f b:r c:p d:p<b', {}, go({ skip: 'c d' })],
     ['waits for what runs after a failure', 'a:f b:r c:k', {}, go()],

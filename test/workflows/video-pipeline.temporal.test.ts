@@ -229,6 +229,34 @@ describe('videoPipeline', () => {
     expect(film.bought()).toEqual(['slow']);
   });
 
+  it('goes on with the others while a step cannot be begun, and begins it when it can', async () => {
+    const film = await world.accept(
+      {
+        steps: [job('good'), job('odd'), job('next', 'good'), job('later', 'next'), job('last', 'odd', 'later')],
+        maxParallel: 1,
+      },
+      { odd: 'stumbles' },
+    );
+    await film.untilStates({ later: 'succeeded' });
+    expect(await film.states()).toMatchObject({ odd: 'pending', last: 'pending' });
+    await until(async () => film.stumbles() > 1);
+    film.told({ odd: 'made' });
+    expect(await film.untilEnded()).toMatchObject({ state: 'succeeded' });
+    expect(film.bought()).toEqual(['good', 'next', 'later', 'odd', 'last']);
+  });
+
+  it('passes over a step that cannot be begun when another has failed, or all is cancelled', async () => {
+    const failed = await world.accept({ steps: [job('odd'), job('bad')] }, { odd: 'stumbles', bad: 'refused' });
+    expect(await failed.untilEnded()).toMatchObject({ state: 'failed' });
+    expect(await failed.states()).toEqual({ odd: 'skipped', bad: 'failed' });
+
+    const canceled = await world.accept({ steps: [job('odd')] }, { odd: 'stumbles' });
+    await until(async () => canceled.stumbles() > 0);
+    await canceled.cancel();
+    expect(await canceled.untilEnded()).toMatchObject({ state: 'canceled' });
+    expect([...failed.bought(), ...canceled.bought()]).toEqual([]);
+  });
+
   it('answers what it is doing, and keeps prompts and addresses out of its history', async () => {
     const film = await world.accept({ steps: [job('slow')] }, { slow: 'hangs' });
     await until(async () => film.bought().includes('slow'));
@@ -248,7 +276,7 @@ describe('videoPipeline', () => {
   };
   const scenes: Record<
     string,
-    { steps: NewStep[]; does?: Record<string, 'hangs' | 'refused'>; play: (film: Played) => Promise<unknown> }
+    { steps: NewStep[]; does?: Parameters<PipelineWorld['accept']>[1]; play: (film: Played) => Promise<unknown> }
   > = {
     succeeded: {
       steps: [
@@ -266,6 +294,15 @@ describe('videoPipeline', () => {
       async play(film) {
         await until(async () => film.bought().includes('slow'));
         await film.cancel();
+        await untilOver(film);
+      },
+    },
+    'with-a-delay': {
+      steps: [job('odd'), job('good')],
+      does: { odd: 'stumbles' },
+      async play(film) {
+        await film.untilStates({ good: 'succeeded' });
+        film.told({ odd: 'made' });
         await untilOver(film);
       },
     },
