@@ -37,6 +37,8 @@ export type Job = {
   providerCancel: ProviderCancel | null;
   /** Of a follow-up that has its file. */
   extension: Extension | null;
+  /** The step that it carries out, of a job that a pipeline made. */
+  pipeline: { id: string; step: string } | null;
   error: { code: ErrorCode; message: string } | null;
   /** One per variant when the job has succeeded. */
   videos: Video[];
@@ -68,12 +70,17 @@ export function viewOfJob(row: JobRow, videos: readonly ArtifactRow[], settings:
     isCancelRequested: row.cancel_requested_at !== null,
     providerCancel: row.provider_cancel,
     extension: row.extension,
+    pipeline: pipelineOf(row),
     error: row.error_code === null ? null : describeError(row.error_code),
     videos: videos.map((video) => viewOfVideo(video, settings)),
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
   };
+}
+
+function pipelineOf({ pipeline_id: id, pipeline_step: step }: JobRow): Job['pipeline'] {
+  return id === null || step === null ? null : { id, step };
 }
 
 /** Also of what a pipeline's step has made, which may be a still. */

@@ -8,6 +8,7 @@ export type JobFilter = {
   model?: string;
   provider?: string;
   operation?: JobRow['operation'];
+  pipelineId?: string;
   createdFrom?: Date;
   createdBefore?: Date;
   /** The id of the last job of the page before. */
@@ -35,6 +36,7 @@ export function createJobList(database: Database) {
       if (filter.model) query = query.where('model', '=', filter.model);
       if (filter.provider) query = query.where('provider', '=', filter.provider);
       if (filter.operation) query = query.where('operation', '=', filter.operation);
+      if (filter.pipelineId) query = query.where('pipeline_id', '=', filter.pipelineId);
       if (filter.createdFrom) query = query.where('created_at', '>=', filter.createdFrom);
       if (filter.createdBefore) query = query.where('created_at', '<', filter.createdBefore);
       if (filter.after) query = query.where('id', order === 'desc' ? '<' : '>', filter.after);

@@ -227,6 +227,7 @@ describe('the list', () => {
     ['after=nonsense', 'after'],
     ['status=done', 'status'],
     ['video_operation=dance', 'video_operation'],
+    ['pipeline=nonsense', 'pipeline'],
     ['model=%00', 'model'],
     ['provider=', 'provider'],
     ['created_from=yesterday', 'created_from'],

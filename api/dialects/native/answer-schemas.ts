@@ -93,7 +93,9 @@ const requestSchema = z
     wait_seconds: z.number().optional(),
     poll_interval_seconds: z.number().optional(),
     deadline_seconds: z.number().optional(),
-    source_video: idSchema.optional().meta({ description: 'The job that this one goes on from' }),
+    source_video: idSchema.optional().meta({
+      description: 'The job or the file that this one goes on from; left out where that is what a pipeline has joined',
+    }),
     callback_url: addressSchema.optional(),
   })
   .meta({ description: 'What was asked for, with defaults filled in' });
@@ -128,6 +130,10 @@ export const jobSchema = z
     cancel_requested: z.boolean(),
     provider_cancel: providerCancelSchema.nullable(),
     extension: extensionSchema.nullable(),
+    pipeline: z
+      .object({ id: idSchema, step: nameSchema })
+      .nullable()
+      .meta({ description: 'The step that it carries out, where a pipeline made it' }),
     error: z.object({ code: errorCodeSchema, message: textSchema }).nullable(),
     links: z.object({
       self: addressSchema,

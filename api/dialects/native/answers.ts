@@ -1,7 +1,7 @@
 import type { z } from 'zod';
 import { formatUsd } from '../../../contract/money.js';
 import { isTerminal } from '../../../contract/states.js';
-import type { Attempt, Job, LiveWorkflow, UsageReport } from '../../jobs.js';
+import { type Attempt, isFileId, type Job, type LiveWorkflow, type UsageReport } from '../../jobs.js';
 import type { attemptSchema, jobSchema, liveSchema, usageReportSchema } from './answer-schemas.js';
 
 const DEFAULT_POLL_SECONDS = 5;
@@ -42,6 +42,7 @@ export function jobAnswer(job: Job, { showsQueued, publicUrl, temporalLink }: Jo
     cancel_requested: job.isCancelRequested,
     provider_cancel: job.providerCancel,
     extension: job.extension,
+    pipeline: job.pipeline,
     error: job.error,
     links: {
       self,
@@ -84,9 +85,15 @@ function requestAnswer({ request, callbackUrl }: Job): JobAnswer['request'] {
     wait_seconds: request.waitSeconds,
     poll_interval_seconds: request.pollIntervalSeconds,
     deadline_seconds: request.deadlineSeconds,
-    source_video: request.inputs.sourceVideo?.jobId ?? request.inputs.sourceVideo?.artifactId,
+    source_video: sourceAnswer(request),
     callback_url: callbackUrl ?? undefined,
   };
+}
+
+/** What is neither is of a pipeline, and has no id that a caller could use. */
+function sourceAnswer({ inputs: { sourceVideo } }: Job['request']): string | undefined {
+  const { jobId, artifactId = '' } = sourceVideo ?? {};
+  return jobId ?? (isFileId(artifactId) ? artifactId : undefined);
 }
 
 /** One try at one provider. Its cost, its task and the provider's own words are for operators. */

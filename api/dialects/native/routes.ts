@@ -83,7 +83,15 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
     });
   });
   jobsPath.get(reading, async (request: Request, response: Response) => {
-    const { limit, after, status, model, provider, ...more } = parseRequest(listSchema, request.query);
+    const {
+      limit,
+      after,
+      status,
+      model,
+      provider,
+      pipeline: pipelineId,
+      ...more
+    } = parseRequest(listSchema, request.query);
     const page = await jobs.list(
       {
         limit,
@@ -92,6 +100,7 @@ function createJobRoutes({ jobs, authenticate, limitRate, readJson }: DialectDep
         model,
         provider,
         operation: more.video_operation,
+        pipelineId,
         createdFrom: more.created_from,
         createdBefore: more.created_before,
       },

@@ -4,6 +4,7 @@ import { aspectRatios, callerTextSchema, operations } from '../../../contract/ge
 import { routingPolicies } from '../../../contract/plan.js';
 import { jobStates } from '../../../contract/states.js';
 import { isJobId } from '../../jobs.js';
+import { isPipelineId } from '../../pipelines.js';
 
 const MAX_TEXT_CHARACTERS = 32_000;
 const MAX_WORD_CHARACTERS = 200;
@@ -186,6 +187,12 @@ export const listSchema = z.strictObject({
   model: wordSchema.optional().meta({ description: 'Only jobs of this model' }),
   provider: wordSchema.optional().meta({ description: 'Only jobs at this provider' }),
   video_operation: operationSchema.meta({ description: 'Only jobs that make this' }),
+  pipeline: z
+    .string()
+    .max(MAX_WORD_CHARACTERS)
+    .refine(isPipelineId, 'must be the id of a pipeline')
+    .optional()
+    .meta({ description: 'Only jobs of this pipeline' }),
   created_from: instantSchema.optional().meta({ description: 'From this moment on; a date means its midnight in UTC' }),
   created_before: instantSchema.optional().meta({ description: 'Before this moment' }),
 });
