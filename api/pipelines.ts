@@ -164,6 +164,15 @@ export function createPipelineApi(deps: PipelineApiDeps) {
       return view(retried);
     },
 
+    /** Takes one that has ended, with its jobs, files and prompts, out of everybody's sight. @throws `not_found`, `pipeline_not_finished` */
+    async remove(id: string, caller: Caller): Promise<void> {
+      const { workspaceId } = caller;
+      if (isPipelineId(id) && (await control.remove({ id, workspaceId }))) return;
+      const { state } = await find(id, caller);
+      const detail = `The pipeline is ${state}: cancel it, or wait for its end.`;
+      throw new ServiceError('pipeline_not_finished', { detail });
+    },
+
     /** What a step that is no job has made. @throws `not_found`, `content_not_ready`, `content_gone`, `link_invalid` */
     content: (id: string, { step, access }: { step: string; access: ContentAccess }): Promise<Content> => {
       if (!isPipelineId(id)) throw unknown(id);

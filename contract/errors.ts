@@ -25,6 +25,7 @@ export const errorCatalogue = {
     title: 'A request with this idempotency key is still in flight',
   },
   step_not_waiting: { status: 409, retry: 'never', fault: 'caller', title: 'The step does not wait for a decision' },
+  pipeline_not_finished: { status: 409, retry: 'backoff', fault: 'caller', title: 'The pipeline has not ended' },
   pipeline_not_retryable: { status: 409, retry: 'never', fault: 'caller', title: 'The pipeline cannot be run again' },
   approval_expired: { status: 409, retry: 'never', fault: 'caller', title: 'Nobody decided in time' },
   content_gone: { status: 410, retry: 'never', fault: 'caller', title: 'The file is no longer kept' },

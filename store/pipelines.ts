@@ -93,7 +93,7 @@ const keptKeyStatement = {
 
 const findStatement = {
   name: 'find_pipeline',
-  text: `select ${pipelineColumns} from pipelines where id = $1 and workspace_id = $2`,
+  text: `select ${pipelineColumns} from pipelines where id = $1 and workspace_id = $2 and deleted_at is null`,
 };
 
 const stepsOfStatement = {
@@ -119,7 +119,7 @@ const filesStatement = {
 const pageStatement = {
   name: 'pipelines_of_workspace',
   text: `select ${pipelineColumns} from pipelines
-    where workspace_id = $1 and ($2::text is null or id < $2) and ($3::text is null or state = $3)
+    where workspace_id = $1 and deleted_at is null and ($2::text is null or id < $2) and ($3::text is null or state = $3)
     order by id desc limit $4`,
 };
 
@@ -139,7 +139,7 @@ const retryStatement = {
   name: 'retry_pipeline',
   text: `update pipelines set state = 'queued', run = run + 1, reserved_micros = $3, finished_at = null, claimed_until = null,
       dispatched_at = null, swept_at = null, cancel_requested_at = null, cancel_delivered_at = null
-    where id = $1 and workspace_id = $2 and state in ('failed', 'canceled') returning ${pipelineColumns}`,
+    where id = $1 and workspace_id = $2 and state in ('failed', 'canceled') and deleted_at is null returning ${pipelineColumns}`,
 };
 
 const resetStatement = {

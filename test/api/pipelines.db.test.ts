@@ -4,7 +4,6 @@ import { createPipelineProgress } from '../../store/pipeline-progress.js';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { anImage } from '../support/images.js';
 import { createJob, livesOf } from '../support/lives.js';
-import { stepLivesOf } from '../support/step-lives.js';
 import { anMp4, aPng } from '../support/uploads.js';
 
 const path = '/api/v1/videos/pipelines';
@@ -367,23 +366,6 @@ describe('pipelines', () => {
     await end(ids[0] ?? '', 'failed');
     expect(await readJson(await own.get(`${path}?status=failed`))).toMatchObject({ data: [{ id: ids[0] }] });
     expect((await own.get(`${path}?after=nonsense`)).status).toBe(400);
-  });
-
-  it('is told by the jobs of its steps, and lists them', async () => {
-    const { id } = await created([shot(), shot({ name: 'other' })]);
-    const lives = stepLivesOf(api);
-    await lives.start(id);
-    const first = await lives.begin({ pipelineId: id, step: 'shot' });
-    const second = await lives.begin({ pipelineId: id, step: 'other' });
-    const alone = await createJob(caller);
-
-    const jobs = '/api/v1/videos/jobs';
-    expect(await readJson(await caller.get(`${jobs}/${second}`))).toMatchObject({ pipeline: { id, step: 'other' } });
-    expect(await readJson(await caller.get(`${jobs}/${alone}`))).toMatchObject({ pipeline: null });
-    const list = await readJson(await caller.get(`${jobs}?pipeline=${id}`));
-    expect(list).toMatchObject({ data: [{ id: second }, { id: first, pipeline: { id, step: 'shot' } }] });
-    const other = await api.addWorkspace();
-    expect(await readJson(await other.get(`${jobs}?pipeline=${id}`))).toMatchObject({ data: [] });
   });
 
   it('is nobody else’s', async () => {

@@ -128,6 +128,16 @@ export const pipelinePaths: ZodOpenApiPathsObject = {
       requestParams: ofPipeline,
       responses: { 200: { description: 'The pipeline', ...json(pipelineSchema) }, ...unknownPipeline },
     },
+    delete: {
+      operationId: 'deletePipeline',
+      summary: 'Delete a pipeline that has ended, with its jobs, files and prompts',
+      requestParams: ofPipeline,
+      responses: {
+        204: { description: 'Deleted' },
+        ...unknownPipeline,
+        409: { description: '`pipeline_not_finished`: it has not ended' },
+      },
+    },
   },
   '/api/v1/videos/pipelines/{id}/events': {
     get: {

@@ -89,7 +89,11 @@ function createOneRoutes(deps: DialectDeps): Router {
   onePath.get(reading, async (request: Request<OfOne>, response: Response) => {
     response.json(answer(await pipelines.get(request.params.id, callerOf(request)), request));
   });
-  onePath.all(allowOnly('GET'));
+  onePath.delete(writing, async (request: Request<OfOne>, response: Response) => {
+    await pipelines.remove(request.params.id, callerOf(request));
+    response.status(204).end();
+  });
+  onePath.all(allowOnly('GET', 'DELETE'));
 
   const eventsPath = router.route('/videos/pipelines/:id/events');
   eventsPath.get(reading, async (request: Request<OfOne>, response: Response) => {
