@@ -10,11 +10,13 @@ import { activityDeps, runActivity } from '../support/activities.js';
 import { aNewJob } from '../support/jobs.js';
 import { aNewPipeline, aStep } from '../support/pipelines.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
+import { quietTemporal } from '../support/workflow-world.js';
 
 describe('beginning the steps of a pipeline', () => {
   let database: Database;
   let close: () => Promise<void>;
   beforeAll(async () => {
+    quietTemporal();
     ({ database, close } = await openTestDatabase());
   });
   afterAll(() => close());
