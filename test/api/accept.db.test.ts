@@ -53,6 +53,7 @@ describe('POST /api/v1/videos/jobs', () => {
       cancel_requested: false,
       provider_cancel: null,
       extension: null,
+      pipeline: null,
       error: null,
       links: {
         self: `https://reelay.test${path}/${job.id}`,
