@@ -1,10 +1,7 @@
 import type { ProviderTask, VideoProvider } from '../contract/provider.js';
-import { LookError, type ProviderErrorClass } from '../contract/provider-errors.js';
+import { deniesTask } from '../contract/provider-errors.js';
 import type { AttemptRow } from '../store/attempts.js';
 import type { ActivityDeps } from './deps.js';
-
-/** What a provider says of an id that it never gave. */
-const unknownTask: ReadonlySet<ProviderErrorClass> = new Set(['NOT_FOUND', 'INPUT_INVALID']);
 
 type Search = { row: AttemptRow; provider: VideoProvider; timeoutMs: number };
 
@@ -22,7 +19,7 @@ export async function findCalledBackTask(
   const isKnown = await provider.look(task, { signal: AbortSignal.timeout(timeoutMs) }).then(
     () => true,
     (error: unknown) => {
-      if (error instanceof LookError && unknownTask.has(error.failure.class)) return false;
+      if (deniesTask(error)) return false;
       throw error;
     },
   );

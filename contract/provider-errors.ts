@@ -49,3 +49,9 @@ export class LookError extends Error {
     this.failure = failure;
   }
 }
+
+/** Whether this is a provider's answer that it never gave out the id it was asked about. */
+export function deniesTask(error: unknown): boolean {
+  if (!(error instanceof LookError)) return false;
+  return error.failure.class === 'NOT_FOUND' || error.failure.class === 'INPUT_INVALID';
+}

@@ -102,6 +102,8 @@ const configSchema = z.object({
     .transform((text) => text.split(',').map(Number))
     .pipe(z.array(z.int().nonnegative()).min(1).max(20)),
   WEBHOOK_TIMEOUT_MS: milliseconds(15_000),
+  /** How long it can be read, and sent again, what was told to whom. */
+  WEBHOOK_LOG_DAYS: count(30),
   WEBHOOK_LONGEST_RETRY_AFTER_MS: spell(24 * 60 * MINUTE_MS),
   RETRY_PAUSE_MS: milliseconds(1_000),
   LONGEST_RETRY_AFTER_MS: milliseconds(10_000),

@@ -96,6 +96,8 @@ create table attempts (
   constraint attempts_state_check CHECK ((state = ANY (ARRAY['intended'::text, 'not_sent'::text, 'accepted'::text, 'refused'::text, 'unknown'::text, 'succeeded'::text, 'failed'::text, 'abandoned'::text])))
 );
 
+CREATE INDEX attempts_called_back_late ON public.attempts USING btree (job_id) WHERE ((state = 'unknown'::text) AND (callback_task_id IS NOT NULL) AND (watch_ended_at IS NULL));
+
 CREATE UNIQUE INDEX attempts_of_callback ON public.attempts USING btree (callback_token_sha256) WHERE (callback_token_sha256 IS NOT NULL);
 
 CREATE INDEX attempts_of_task ON public.attempts USING btree (((task ->> 'id'::text)), account) WHERE (task IS NOT NULL);

@@ -67,8 +67,25 @@ const anew = {
   swept_at: null,
 };
 
+/** The oldest first, as their ids are. What is still on its way, or was sent again lately, stays. */
+const forgetStatement = {
+  name: 'forget_webhooks',
+  text: `with old as (
+      select id from webhook_messages message
+      where created_at < now() - $1 * interval '1 day' and not exists (select from webhook_deliveries delivery
+        where delivery.message_id = message.id and (ended_at is null or ended_at >= now() - $1 * interval '1 day'))
+      order by id limit $2
+    ), tries as (
+      delete from webhook_tries using webhook_deliveries delivery, old
+      where webhook_tries.delivery_id = delivery.id and delivery.message_id = old.id
+    ), deliveries as (
+      delete from webhook_deliveries using old where webhook_deliveries.message_id = old.id
+    )
+    delete from webhook_messages using old where webhook_messages.id = old.id returning webhook_messages.id`,
+};
+
 /** What was told to whom, how that went, and telling it again. */
-export function createWebhookLog({ queries }: Pick<Database, 'queries'>) {
+export function createWebhookLog({ queries, run }: Pick<Database, 'queries' | 'run'>) {
   const deliveries = () =>
     queries
       .selectFrom('webhook_deliveries as delivery')
@@ -137,6 +154,12 @@ export function createWebhookLog({ queries }: Pick<Database, 'queries'>) {
         .where('state', 'in', includesDelivered ? [...missed, 'delivered'] : missed)
         .executeTakeFirst();
       return Number(changed.numUpdatedRows);
+    },
+
+    /** Removes up to `limit` events that everybody has been told of, or will never be, for so many days. @returns how many */
+    async forget({ olderThanDays, limit }: { olderThanDays: number; limit: number }): Promise<number> {
+      const forgotten = await run(forgetStatement, [olderThanDays, limit]);
+      return forgotten.length;
     },
 
     /** Queues an event about the endpoint itself, for it alone. */

@@ -103,6 +103,7 @@ const callbackTokens = createCallbackTokens(config.LINK_SECRET);
 
 const artifacts = announcingArtifacts(createArtifacts(database), announcer);
 const watchList = createWatchList(database);
+const webhookLog = createWebhookLog(database);
 const sweepList = createSweepList(database);
 const health = createProviderHealth(database, config);
 const files = createStepFiles(database);
@@ -128,7 +129,7 @@ const activities = createActivities({
       jobs: createJobs(database),
       artifacts,
       endpoints: createWebhookEndpoints(database),
-      log: createWebhookLog(database),
+      log: webhookLog,
       findPipeline: createPipelineFinder({
         pipelines: createPipelines(database),
         signer,
@@ -210,7 +211,7 @@ const housekeeping = createHousekeeping({
   unownedFilesLiveMs: config.UNOWNED_FILES_LIVE_MS,
 });
 
-const sweeps = createSweeps({ config, accounts, client, attempts, watchList, providers, logger });
+const sweeps = createSweeps({ config, accounts, client, attempts, watchList, webhookLog, providers, logger });
 
 let isClosing = false;
 const running = Promise.all(workers.map((worker) => worker.run()));

@@ -4,6 +4,7 @@ import type { Config } from '../runtime/config.js';
 import type { Logger } from '../runtime/logger.js';
 import type { Attempts } from '../store/attempts.js';
 import type { WatchList } from '../store/watch-list.js';
+import type { WebhookLog } from '../store/webhook-log.js';
 import { createRepeated } from './repeat.js';
 import { accountsThatList, keepProviderSweep, setProviderSweep } from './schedules.js';
 import { lookAtLeftTasks } from './watch.js';
@@ -14,15 +15,22 @@ type Parts = {
   client: Client;
   attempts: Attempts;
   watchList: WatchList;
+  webhookLog: Pick<WebhookLog, 'forget'>;
   providers: Providers;
   logger: Logger;
 };
 
 /** A list has many pages. */
 const LOOKS_PER_LIST = 10;
+const FORGET_EVERY_MS = 60 * 60 * 1_000;
+const FORGOTTEN_AT_ONCE = 1_000;
 
-/** What the worker does beside the jobs: it looks at the tasks that they left, and keeps the schedule that looks for tasks nobody owns. */
-export function createSweeps({ config, accounts, client, attempts, watchList, providers, logger }: Parts) {
+/**
+ * What the worker does beside the jobs: it looks at the tasks that they left, keeps the schedule that looks for tasks nobody owns, and
+ * forgets webhooks of long ago.
+ */
+export function createSweeps(parts: Parts) {
+  const { config, accounts, client, attempts, watchList, webhookLog, providers, logger } = parts;
   const times = {
     firstPauseMs: config.LEFT_TASK_FIRST_LOOK_MS,
     longestPauseMs: config.LEFT_TASK_LONGEST_PAUSE_MS,
@@ -60,13 +68,24 @@ export function createSweeps({ config, accounts, client, attempts, watchList, pr
     },
   });
 
+  const forgetting = createRepeated({
+    what: 'forgetting old webhooks',
+    everyMs: FORGET_EVERY_MS,
+    logger,
+    async work(signal) {
+      const old = { olderThanDays: config.WEBHOOK_LOG_DAYS, limit: FORGOTTEN_AT_ONCE };
+      let forgotten = FORGOTTEN_AT_ONCE;
+      while (forgotten === FORGOTTEN_AT_ONCE && !signal.aborted) forgotten = await webhookLog.forget(old);
+    },
+  });
+
+  const all = [watch, schedule, forgetting];
   return {
     start(): void {
-      watch.start();
-      schedule.start();
+      for (const each of all) each.start();
     },
     async close(): Promise<void> {
-      await Promise.all([watch.close(), schedule.close()]);
+      await Promise.all(all.map((each) => each.close()));
     },
   };
 }

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { Look, ProviderTask } from '../../contract/provider.js';
 import { LookError } from '../../contract/provider-errors.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createAttempts } from '../../store/attempts.js';
+import { createCallbacks } from '../../store/callbacks.js';
 import type { Database } from '../../store/database.js';
 import { createJobs } from '../../store/jobs.js';
 import { checkLedger } from '../../store/ledger-check.js';
@@ -110,6 +112,67 @@ describe('the watch over tasks that jobs have left', () => {
     const jobId = await aLeftTask({ isAbandoned: false });
     await aWatch(async () => succeeded).sweep();
     expect(await costsOf(jobId)).toHaveLength(1);
+  });
+
+  describe('that only a callback knows of', () => {
+    /** A job that ended without knowing whether its submit was taken, and was called back after that. */
+    async function aLostTask(id: string) {
+      const owner = await aWorkspace(database, { credits: 1 });
+      const { job } = await createJobs(database).accept(aNewJob(owner));
+      const ref = { jobId: job.id, attempt: 1 };
+      const tokenSha256 = createHash('sha256').update(id).digest();
+      await createAttempts(database).intend({ ...ref, route: aRoute(), callbackTokenSha256: tokenSha256 });
+      await createAttempts(database).recordLost(ref);
+      const ending = { jobId: job.id, state: 'failed', errorCode: 'submission_unknown', providerCancel: null } as const;
+      await createSettlement(database).settle(ending);
+      const received = { account: 'first', taskId: id, bodySha256: tokenSha256, excerpt: '{}', tokenSha256 };
+      const callBack = () => createCallbacks(database).receiveByToken(received);
+      await passed(job.id, 2 * MINUTE_MS);
+      return { jobId: job.id, callBack };
+    }
+
+    it('is looked at once it has called back, and what it cost is booked', async () => {
+      const { jobId, callBack } = await aLostTask('task-called');
+      const { sweep, calls } = aWatch(async () => succeeded);
+      await sweep();
+      expect(calls.looks).toBe(0);
+      await callBack();
+      await sweep();
+      await sweep();
+      expect(calls.looks).toBe(1);
+      expect(await attemptOf(jobId)).toMatchObject({ state: 'succeeded', charged: 'yes', task: { id: 'task-called' } });
+      expect(await costsOf(jobId)).toEqual([{ attempt: 1, amount_micros: 640_000 }]);
+      expect(await checkLedger(database)).toEqual([]);
+    });
+
+    it('is followed until it ends', async () => {
+      const { jobId, callBack } = await aLostTask('task-running');
+      await callBack();
+      await aWatch(async () => pending).sweep();
+      expect(await attemptOf(jobId)).toMatchObject({ state: 'accepted', task: { id: 'task-running' } });
+      await passed(jobId, HOUR_MS);
+      await aWatch(async () => succeeded).sweep();
+      expect(await costsOf(jobId)).toHaveLength(1);
+    });
+
+    it('stays unknown where the provider never heard of it, or it is the task of another attempt', async () => {
+      const invented = await aLostTask('task-invented');
+      await invented.callBack();
+      const failure = { class: 'NOT_FOUND', message: 'no such task' } as const;
+      const asked = aWatch(() => Promise.reject(new LookError(failure)));
+      await asked.sweep();
+      await passed(invented.jobId, HOUR_MS);
+      await asked.sweep();
+      expect(asked.calls.looks).toBe(1);
+      expect(await attemptOf(invented.jobId)).toMatchObject({ state: 'unknown', charged: 'possibly', task: null });
+
+      const owned = await aLostTask(task.id);
+      await aLeftTask();
+      await owned.callBack();
+      await aWatch(async () => succeeded).sweep();
+      expect(await attemptOf(owned.jobId)).toMatchObject({ state: 'unknown', task: null });
+      expect(await costsOf(owned.jobId)).toEqual([]);
+    });
   });
 
   it('leaves alone what an open job looks at itself', async () => {
