@@ -1,7 +1,9 @@
 import { buffer } from 'node:stream/consumers';
+import { ServiceError } from '../contract/errors.js';
 import type { Generation, GenerationRequest, MediaInput, SourceVideo } from '../contract/generation.js';
 import type { AttemptRef, Route } from '../contract/plan.js';
 import type { Submission, VideoProvider } from '../contract/provider.js';
+import type { ProviderFailure } from '../contract/provider-errors.js';
 import { crashPoint } from '../runtime/crash-points.js';
 import type { ArtifactRow } from '../store/artifacts.js';
 import type { AttemptRow, Intent } from '../store/attempts.js';
@@ -85,13 +87,20 @@ async function send(
     generation = await generationFor(deps, { jobId, request: intent.request, route });
   } catch (error) {
     deps.logger.error({ jobId, attempt, provider: route.account, err: error }, 'the submit could not be prepared');
-    return { outcome: 'not_sent', error: { class: 'AUTH', message: 'the account or an input is not usable here' } };
+    return { outcome: 'not_sent', error: whyNotPrepared(error) };
   }
   if (signal.aborted) {
     return { outcome: 'not_sent', error: { class: 'NETWORK', message: 'its time was over before it could be sent' } };
   }
   const { attemptKey } = intent;
   return provider.submit(generation, { attemptKey, signal, ...(callbackUrl && { callbackUrl }) });
+}
+
+/** What is away may be back in a moment; a key or a file that is missing will be missing again. */
+function whyNotPrepared(error: unknown): ProviderFailure {
+  const isAway = error instanceof ServiceError && error.code === 'service_unavailable';
+  if (isAway) return { class: 'OVERLOADED', message: 'an input could not be read just now' };
+  return { class: 'AUTH', message: 'the account or an input is not usable here' };
 }
 
 async function answerOfEarlierRun(deps: ActivityDeps, row: AttemptRow): Promise<SubmitOutcome> {

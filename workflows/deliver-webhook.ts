@@ -23,6 +23,8 @@ export async function deliverWebhook(input: DeliverWebhookInput): Promise<Ending
       taskQueue: webhookQueue,
       summary: `try ${step} of ${scheduleMs.length}`,
       startToCloseTimeout: timeoutMs + RECORDING_MS,
+      // Where no worker comes for so long, the dispatcher finds the delivery overdue and goes on with it in another workflow.
+      scheduleToCloseTimeout: '7 days',
       heartbeatTimeout: '5 seconds',
       retry: { initialInterval: 200, backoffCoefficient: 2, maximumInterval: '10 seconds' },
       priority: { fairnessKey: target },

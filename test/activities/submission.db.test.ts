@@ -4,12 +4,14 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import type { ActivityDeps } from '../../activities/deps.js';
 import { reconcileSubmission } from '../../activities/reconcile-submission.js';
 import { submitGeneration } from '../../activities/submit-generation.js';
+import { ServiceError } from '../../contract/errors.js';
 import type { Generation } from '../../contract/generation.js';
 import type { ProviderTask, Submission } from '../../contract/provider.js';
 import { newId } from '../../runtime/ids.js';
 import type { StoredInput } from '../../store/artifacts.js';
 import type { Database } from '../../store/database.js';
 import { createJobs, type NewJob } from '../../store/jobs.js';
+import type { HealthReport } from '../../store/provider-health.js';
 import { activityDeps, runActivity } from '../support/activities.js';
 import { aNewJob } from '../support/jobs.js';
 import { aRoute } from '../support/plans.js';
@@ -92,6 +94,24 @@ describe('submitGeneration', () => {
     const outcome = await runActivity(submitGeneration, deps, { ...submitInput(jobId), timeoutMs: 100 });
     expect(outcome).toMatchObject({ kind: 'not_sent', errorClass: 'NETWORK' });
     expect(calls.submits).toEqual([]);
+  });
+
+  it('lets a try that could not read its input be made again, and blames no account for it', async () => {
+    const image = aStoredInput({ bytes: 4 });
+    const inputs = { firstFrame: { artifactId: image.id }, references: [] };
+    const { jobId } = await aJob({ asked: { inputs }, inputs: [image] });
+    const { providers, calls } = scriptedProvider({ submit: async () => accepted });
+    const base = activityDeps(database, { providers });
+    const reports: HealthReport[] = [];
+    const report: typeof base.health.report = (said) => {
+      reports.push(said);
+      return base.health.report(said);
+    };
+    const read = () => Promise.reject(new ServiceError('service_unavailable', { detail: 'away' }));
+    const deps = { ...base, health: { ...base.health, report }, store: { ...base.store, read } };
+    const outcome = await runActivity(submitGeneration, deps, submitInput(jobId));
+    expect(outcome).toMatchObject({ kind: 'not_sent', errorClass: 'OVERLOADED' });
+    expect({ submits: calls.submits, reports }).toEqual({ submits: [], reports: [] });
   });
 
   it('knows that nothing was sent when the account cannot be used', async () => {
