@@ -7,8 +7,6 @@ import type { ActivityDeps } from './deps.js';
 
 /** A follow-up for which nobody goes on from its source: a still of the source is animated, and an extension is joined to it. */
 const STILL_TYPE = 'image/png';
-/** The animation begins with the still itself, which the source has shown already. */
-const REPEATED_FRAMES = 1;
 
 /**
  * Keeps the still that the follow-up is animated from: the last frame of what is extended, the first of what is made anew. Where none can
@@ -41,7 +39,10 @@ export async function keepStill(deps: ActivityDeps, { jobId }: { jobId: string }
 export type Continuation = { jobId: string; attempt: number; variant: number; key: string };
 export type Joined = { stored: StoredObject; facts: VideoFacts };
 
-/** Joins what was animated to its source, without the frame that both have. Throws a `MediaError` where that is impossible. */
+/**
+ * Joins what was animated to its source, without the frame that both have: the animation begins with the still itself. That of the source is
+ * left out, as it is often needed by no other, while the first frame of a video is needed by all: so pictures can be copied. Throws a `MediaError` where that is impossible.
+ */
 export async function joinToSource(
   deps: ActivityDeps,
   { jobId, attempt, variant, key }: Continuation,
@@ -56,7 +57,7 @@ export async function joinToSource(
   return store.withLocalFile(location, (path) =>
     store.withLocalFile(key, (continuation) =>
       store.withScratchFile('mp4', async (to) => {
-        const sources = [{ path }, { path: continuation, skipFrames: REPEATED_FRAMES }];
+        const sources = [{ path, withoutLastFrame: true }, { path: continuation }];
         const facts = await media.joinVideos({ sources, to }, { signal });
         return { stored: await storeFile(store, { key: joinedKey, path: to }), facts };
       }),

@@ -26,6 +26,8 @@ try {
     transcodeBare({ paths: wide, to, framesPerSecond: FRAMES_PER_SECOND, bitsPerSecond: 2e6 }),
   );
   await measure('copied', { sources: wide.map((path) => ({ path })), limit: copied, goal: '' });
+  const bridged = wide.map((path, index) => ({ path, withoutLastFrame: index < wide.length - 1 }));
+  await measure('copied without the last frames', { sources: bridged, limit: copied, goal: '' });
   const skipping = wide.map((path, index) => ({ path, ...(index > 0 && { skipFrames: 1 }) }));
   await measure('made anew, alike', { sources: skipping, limit: transcoded, goal: '≤ 2' });
   const mixed = wide.map((path, index) => ({ path: index % 2 === 0 ? path : (tall[index] ?? path) }));

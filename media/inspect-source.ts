@@ -22,7 +22,7 @@ export type Source = {
   /** From the first frame that goes in to the end of the last. */
   seconds: number;
   frames: number;
-  /** Whether the packets from the first frame on need none from before. */
+  /** Whether the packets of what goes in need none of what is left out, before and after it. */
   canBeCutThere: boolean;
   hasSound: boolean;
   soundRate: number;
@@ -74,7 +74,10 @@ async function configurationOf(track: InputVideoTrack): Promise<string> {
   });
 }
 
-async function readTimes(track: InputVideoTrack, { skipFrames, fromSeconds, limits }: JoinSource & VideoFile) {
+async function readTimes(
+  track: InputVideoTrack,
+  { skipFrames, fromSeconds, withoutLastFrame, limits }: JoinSource & VideoFile,
+) {
   const { packets, bytes } = await readPackets(track, limits);
   // Frames before zero are there for the decoder alone.
   const shown = packets.filter(({ seconds }) => seconds > -ROUNDING_SECONDS).sort((a, b) => a.seconds - b.seconds);
@@ -89,14 +92,18 @@ async function readTimes(track: InputVideoTrack, { skipFrames, fromSeconds, limi
   const wanted = shown.slice(skipFrames ?? 0).filter(({ seconds }) => seconds > begin);
   const from = wanted[0]?.seconds;
   if (from === undefined) throw new MediaError('unsupported', 'nothing is left of the video');
-  const end = last + (lastDuration || frameSeconds);
+  const wholeEnd = last + (lastDuration || frameSeconds);
+  const isShortened = withoutLastFrame === true && wanted.length > 1;
+  const end = isShortened ? last : wholeEnd;
+  const kept = isShortened ? packets.slice(0, -1) : packets;
   return {
     framesPerSecond: 1 / frameSeconds,
-    bitsPerSecond: (bytes * 8) / (end - first),
+    bitsPerSecond: (bytes * 8) / (wholeEnd - first),
     fromSeconds: from,
     seconds: end - from,
-    frames: wanted.length,
-    canBeCutThere: beginsGroup(packets, from),
+    frames: wanted.length - (isShortened ? 1 : 0),
+    // What is decoded last is needed by nobody; where that is another than what is shown last, what is shown last may be needed.
+    canBeCutThere: kept.every(({ seconds }) => seconds < end) && beginsGroup(kept, from),
   };
 }
 

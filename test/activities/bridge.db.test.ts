@@ -35,12 +35,20 @@ describe('a follow-up that is bridged', () => {
   let clip: Buffer;
   let deps: ActivityDeps;
   let facts: Awaited<ReturnType<MediaProcess['probeVideo']>>;
+  /** Whether the pictures of each join were made anew. */
+  const reencoded: boolean[] = [];
   beforeAll(async () => {
     ({ database, close } = await openTestDatabase());
     folder = await mkdtemp(join(tmpdir(), 'reelay-bridge-'));
     media = createMediaProcess({ maxConcurrent: 1 });
     clip = await aDrawnClip();
-    deps = activityDeps(database, { store: createDiskStore(pathToFileURL(folder)), media });
+    const joinVideos: MediaProcess['joinVideos'] = async (...asked) => {
+      const joined = await media.joinVideos(...asked);
+      reencoded.push(joined.reencoded);
+      return joined;
+    };
+    const store = createDiskStore(pathToFileURL(folder));
+    deps = activityDeps(database, { store, media: { ...media, joinVideos } });
     const stored = await storeBytes(deps.store, { key: newArtifactKey('mp4'), bytes: clip });
     facts = await deps.store.withLocalFile(stored.key, (path) => media.probeVideo(path));
   });
@@ -151,6 +159,9 @@ describe('a follow-up that is bridged', () => {
     expect(video?.duration_seconds).toBeCloseTo(expected, 2);
     const measured = await deps.store.withLocalFile(video?.location ?? '', (path) => media.probeVideo(path));
     expect(measured.durationSeconds).toBeCloseTo(expected, 2);
+    // Both are of one encoder, so no picture is touched.
+    expect(reencoded).toContain(false);
+    expect(reencoded).not.toContain(true);
   });
 
   it('stores a remix as it was made', async () => {

@@ -109,6 +109,71 @@ describe('joined videos', () => {
     expect(await shareAt(3.46, bar)).toBeCloseTo(0.5, 1.5);
   });
 
+  it('leave out the last frame of a source, and are copied where nothing is decoded after it', async () => {
+    const sources = [source('wide', { withoutLastFrame: true }), source('alike')];
+    const joined = await start().joinVideos({ sources, to });
+    expect(joined).toMatchObject({ reencoded: false, durationSeconds: expect.closeTo(1.95 + 1.5, 3) });
+    expect(joined.framesPerSecond).toBeCloseTo(20, 2);
+    // The share of each frame about the seam: 39 of 40 frames, then all of 30.
+    const bar = { y: 179, length: 320 };
+    for (const [frame, share] of [
+      [37, 37 / 40],
+      [38, 38 / 40],
+      [39, 0],
+      [40, 1 / 30],
+      [68, 29 / 30],
+    ] as const) {
+      expect([frame, await shareAt((frame + 0.5) / 20, bar)]).toEqual([frame, expect.closeTo(share, 1.6)]);
+    }
+  });
+
+  it('are made anew where the last frame is needed by others', async () => {
+    const path = join(findProjectRoot(), 'test', 'media', 'fixtures', 'reordered.mp4');
+    start();
+    // Its last frame is decoded last; the one before is not, which is so the last of this copy.
+    const cut = file('cut.mp4');
+    await media.joinVideos({ sources: [{ path, withoutLastFrame: true }], to: cut });
+    for (const { first, left, reencoded } of [
+      { first: path, left: 35, reencoded: false },
+      { first: cut, left: 34, reencoded: true },
+    ]) {
+      const joined = await media.joinVideos({ sources: [{ path: first, withoutLastFrame: true }, { path }], to });
+      expect(joined).toMatchObject({ reencoded, durationSeconds: expect.closeTo((left + 36) / 24, 3) });
+      for (const frame of [1, 30, 31, 32, 33, 34, 35, 36, 50]) {
+        const shown = frame < left ? frame : frame - left;
+        const share = await shareAt((frame + 0.5) / 24, { y: 85, length: 160 });
+        expect([frame, share]).toEqual([frame, expect.closeTo((shown + 1) / 36, 1.6)]);
+      }
+    }
+  });
+
+  it('keep a last frame that is the only one', async () => {
+    const path = file('still.mp4');
+    await writeVideo({ path, frames: [grey] });
+    const joined = await start().joinVideos({ sources: [{ path, withoutLastFrame: true }, { path }], to });
+    expect(joined.durationSeconds).toBeCloseTo(0.2, 3);
+  });
+
+  it('keep their sound in step with pictures of which one is left out', async () => {
+    start();
+    const path = file('silent.mp4');
+    await writeVideo({ path, frames: Array.from({ length: 20 }, () => grey) });
+    const alone = await listenTo(source('low').path);
+    for (const [first, heardUntil] of [
+      [path, 0],
+      [source('low').path, 1.85],
+    ] as const) {
+      const joined = await media.joinVideos({ sources: [{ path: first, withoutLastFrame: true }, source('low')], to });
+      expect(joined).toMatchObject({ reencoded: false, durationSeconds: expect.closeTo(3.9, 3) });
+      const sound = await listenTo(to);
+      expect(Math.abs((sound?.seconds ?? 0) - 3.9)).toBeLessThan(0.05);
+      const loudness = expect.closeTo(0.35, 1);
+      expect(sound?.between(2, 3.8)).toEqual({ loudness, hertz: expect.closeTo(400, -1) });
+      if (heardUntil > 0) expect(sound?.between(0.1, heardUntil).loudness).toEqual(loudness);
+      else expect((sound?.beginsAtSeconds ?? 0) - (alone?.beginsAtSeconds ?? 0)).toBeCloseTo(1.9, 2);
+    }
+  });
+
   it('are copied also from a key frame on', async () => {
     // Drawn clips have a key frame every two seconds at least; a join of two has one at the seam.
     const path = file('seam.mp4');
@@ -197,16 +262,21 @@ describe('joined videos', () => {
   it('are as long as what went in, whatever went in', async () => {
     start();
     const names = Object.keys(facts) as Name[];
-    const anySource = fc.record({ name: fc.constantFrom(...names), skipFrames: fc.integer({ min: 0, max: 5 }) });
+    const anySource = fc.record({
+      name: fc.constantFrom(...names),
+      skipFrames: fc.integer({ min: 0, max: 5 }),
+      withoutLastFrame: fc.boolean(),
+    });
     const anySources = fc.array(anySource, { minLength: 1, maxLength: 20 });
     const property = fc.asyncProperty(anySources, async (sources) => {
       const joined = await media.joinVideos({
-        sources: sources.map(({ name, skipFrames }) => source(name, { skipFrames })),
+        sources: sources.map(({ name, ...skip }) => source(name, skip)),
         to,
       });
-      const wanted = sources.reduce((sum, { name, skipFrames }) => {
+      const wanted = sources.reduce((sum, { name, skipFrames, withoutLastFrame }) => {
         const { seconds, framesPerSecond } = facts[name];
-        return sum + Math.round(seconds * framesPerSecond - skipFrames) / framesPerSecond;
+        const left = Math.round(seconds * framesPerSecond - skipFrames) - (withoutLastFrame ? 1 : 0);
+        return sum + left / framesPerSecond;
       }, 0);
       const first = facts[sources[0]?.name ?? 'wide'];
       expect(joined.framesPerSecond).toBeCloseTo(first.framesPerSecond, 1);
