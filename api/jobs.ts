@@ -3,6 +3,7 @@ import type { ContentKind } from '../contract/artifact.js';
 import { ServiceError } from '../contract/errors.js';
 import type { Micros } from '../contract/money.js';
 import type { AttemptRow } from '../store/attempts.js';
+import type { Events } from '../store/events.js';
 import type { JobFilter, JobList } from '../store/job-list.js';
 import type { JobRow } from '../store/job-row.js';
 import type { Balance, Ledger } from '../store/ledger.js';
@@ -11,19 +12,22 @@ import type { Usage, UsageRow } from '../store/usage.js';
 import type { Caller } from '../store/workspaces.js';
 import { type AcceptDeps, type AcceptOptions, acceptJob } from './accept.js';
 import { type Content, type ContentAccess, type ContentSettings, findContent } from './content.js';
-import { createEvents, type EventDeps, type Patience } from './events.js';
+import { type JobEventData, jobEventDataSchema } from './event-data.js';
+import { createEventFeed, type FeedEvent, type Patience } from './event-feed.js';
 import { createFileApi, type FileApiDeps } from './files.js';
 import { findInput } from './input-content.js';
 import { isJobId } from './job-id.js';
 import type { JobRequest, Size } from './job-request.js';
 import { type Job, type ViewSettings, viewOfJob } from './job-view.js';
 import { type LiveWorkflow, lookAtWorkflow } from './live.js';
+import type { LiveEvents } from './live-events.js';
 import { lifeOf, type ModelLife, type PublicModel } from './models.js';
 import { type Asking, prepareJob } from './prepare.js';
+import type { WaitingCallers } from './waiting-callers.js';
 
 export type { Caller } from '../store/workspaces.js';
 export type { Content } from './content.js';
-export type { JobEvent } from './events.js';
+export type { EventFeed, FeedEvent } from './event-feed.js';
 export { isFileId } from './file-id.js';
 export { MAX_FILE_BYTES, type StoredFile } from './files.js';
 export { dialectId, isJobId, jobIdFrom } from './job-id.js';
@@ -32,6 +36,7 @@ export type { Job } from './job-view.js';
 export type { LiveWorkflow } from './live.js';
 export type { ModelLife, PublicModel } from './models.js';
 export type Attempt = AttemptRow;
+export type JobEvent = FeedEvent<JobEventData>;
 export type UsageReport = { rows: UsageRow[]; balance: Balance };
 export type ListFilter = Omit<JobFilter, 'workspaceId'>;
 
@@ -56,9 +61,11 @@ export type ReadOptions = { linkLifetimeSeconds?: number };
 export type JobApiDeps = AcceptDeps &
   ContentSettings &
   ViewSettings &
-  EventDeps &
   FileApiDeps & {
     jobList: JobList;
+    jobEvents: Events;
+    liveJobs: LiveEvents;
+    waitingCallers: WaitingCallers;
     settlement: Settlement;
     usage: Usage;
     ledger: Ledger;
@@ -72,7 +79,14 @@ export type JobApi = ReturnType<typeof createJobApi>;
 /** What a caller can do, whichever dialect the words arrived in. */
 export function createJobApi(deps: JobApiDeps) {
   const { jobs, jobList, artifacts, attempts, settlement, usage, ledger, temporal } = deps;
-  const events = createEvents(deps);
+  const events = createEventFeed({
+    what: 'job',
+    isId: isJobId,
+    dataSchema: jobEventDataSchema,
+    events: deps.jobEvents,
+    live: deps.liveJobs,
+    waitingCallers: deps.waitingCallers,
+  });
 
   return {
     /** Takes a job; answers as soon as it is stored and its price is held. */

@@ -19,7 +19,12 @@ import { createTemporalClient } from '../runtime/temporal.js';
 import { webhookTimingOf } from '../runtime/webhook-timing.js';
 import { createAnnouncementListener } from '../store/announcement-listener.js';
 import { createAnnouncer, silentAnnouncer } from '../store/announcements.js';
-import { announcingJobs, announcingSettlement } from '../store/announcing.js';
+import { announcingJobs, announcingSettlement, announcingSweepList } from '../store/announcing.js';
+import {
+  announcingPipelineControl,
+  announcingPipelineQueue,
+  announcingPipelines,
+} from '../store/announcing-pipelines.js';
 import { createArtifacts } from '../store/artifacts.js';
 import { createAttempts } from '../store/attempts.js';
 import { createCallbacks } from '../store/callbacks.js';
@@ -31,6 +36,7 @@ import { createJobs } from '../store/jobs.js';
 import { createLedger } from '../store/ledger.js';
 import { migrate } from '../store/migrate.js';
 import { createPipelineControl } from '../store/pipeline-control.js';
+import { createPipelineEvents } from '../store/pipeline-events.js';
 import { createPipelineQueue } from '../store/pipeline-queue.js';
 import { createPipelines } from '../store/pipelines.js';
 import { createProviderHealth } from '../store/provider-health.js';
@@ -46,11 +52,12 @@ import { createWorkspaces } from '../store/workspaces.js';
 import { createApp } from './app.js';
 import { createFetchImage } from './fetch-image.js';
 import { createJobApi, type JobApiDeps } from './jobs.js';
-import { createLiveJobs } from './live-jobs.js';
+import { createLiveEvents } from './live-events.js';
 import { createPublicModels } from './models.js';
 import { createPipelineApi } from './pipelines.js';
 import { startServer } from './server.js';
 import { serviceTimingOf } from './service-timing.js';
+import { createWaitingCallers } from './waiting-callers.js';
 import { createWebhookApi } from './webhooks.js';
 
 /** Builds everything the API needs and serves it until the process is told to stop. */
@@ -78,11 +85,14 @@ const workspaces = createWorkspaces(database);
 const callbacks = createCallbacks(database);
 const dispatcher = createDispatcher({
   queue: createDispatchQueue(database),
-  sweepList: createSweepList(database),
+  sweepList: announcingSweepList(createSweepList(database), announcer),
   settlement,
   callbacks,
   webhooks: { queue: createWebhookQueue(database), timing: webhookTimingOf(config) },
-  pipelines: { queue: createPipelineQueue(database), mediaTimeoutMs: config.STEP_FILE_TIMEOUT_MS },
+  pipelines: {
+    queue: announcingPipelineQueue(createPipelineQueue(database), announcer),
+    mediaTimeoutMs: config.STEP_FILE_TIMEOUT_MS,
+  },
   client: temporal,
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,
@@ -90,12 +100,23 @@ const dispatcher = createDispatcher({
 });
 
 const jobEvents = createJobEvents(database);
-const liveJobs = createLiveJobs({ jobEvents, logger });
+const liveJobs = createLiveEvents({ events: jobEvents, logger });
+const pipelineEvents = createPipelineEvents(database);
+const livePipelines = createLiveEvents({ events: pipelineEvents, logger });
+const live = [liveJobs, livePipelines];
 const wakeDispatcher = createPacedWake(() => dispatcher.wake());
 const listener = createAnnouncementListener({
   databaseUrl: config.DATABASE_URL,
   logger,
-  ears: { jobsChanged: liveJobs.look, mayDispatch: wakeDispatcher, mayHaveMissed: liveJobs.lookAtAll },
+  ears: {
+    changed: (ids) => {
+      for (const { look } of live) look(ids);
+    },
+    mayDispatch: wakeDispatcher,
+    mayHaveMissed: () => {
+      for (const { lookAtAll } of live) lookAtAll();
+    },
+  },
 });
 
 const providers = createProviders({
@@ -135,6 +156,7 @@ const jobDeps: JobApiDeps = {
   jobList: createJobList(database),
   jobEvents,
   liveJobs,
+  waitingCallers: createWaitingCallers(),
   artifacts: createArtifacts(database),
   uploads: createUploads(database),
   probeVideo,
@@ -166,9 +188,11 @@ const app = createApp({
   jobs,
   pipelines: createPipelineApi({
     ...jobDeps,
-    pipelines: createPipelines(database),
-    control: createPipelineControl(database),
     stepFiles: createStepFiles(database),
+    pipelines: announcingPipelines(createPipelines(database), announcer),
+    control: announcingPipelineControl(createPipelineControl(database), announcer),
+    pipelineEvents,
+    livePipelines,
   }),
   webhooks: createWebhookApi({
     endpoints: createWebhookEndpoints(database),
@@ -199,7 +223,7 @@ process.send?.('ready');
 
 closeOnSignal(logger, async () => {
   // First, as a server waits for everybody who is still served.
-  await liveJobs.close();
+  await Promise.all(live.map((events) => events.close()));
   await server.close();
   await dispatcher.close();
   await Promise.all([listener.close(), announcer.close()]);

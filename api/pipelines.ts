@@ -6,27 +6,32 @@ import type { Micros } from '../contract/money.js';
 import { findStepFault } from '../contract/pipeline.js';
 import type { JobState } from '../contract/states.js';
 import { newId } from '../runtime/ids.js';
+import type { Events } from '../store/events.js';
 import type { PipelineControl } from '../store/pipeline-control.js';
 import type { PipelineRow } from '../store/pipeline-row.js';
-import type { PipelineEvent as EventRow, NewPipeline, PipelineAcceptance, Pipelines } from '../store/pipelines.js';
+import type { NewPipeline, PipelineAcceptance, Pipelines } from '../store/pipelines.js';
 import type { StepFiles } from '../store/step-files.js';
 import { areBytesGone } from '../store/uploads.js';
 import type { Caller } from '../store/workspaces.js';
 import type { AcceptDeps } from './accept.js';
 import type { Content, ContentAccess } from './content.js';
+import { type PipelineEventData, pipelineEventDataSchema } from './event-data.js';
+import { createEventFeed, type FeedEvent } from './event-feed.js';
 import { showPipeline } from './find-pipeline.js';
 import { removeInputs } from './inputs.js';
 import type { ViewSettings } from './job-view.js';
+import type { LiveEvents } from './live-events.js';
 import { keepStepInputs, newStepOf } from './pipeline-inputs.js';
 import { type PlannedStep, planSteps } from './pipeline-plan.js';
 import { type PipelineRequest, refusalOf, type WantedStep } from './pipeline-request.js';
 import { keptProducts, wantedAgain } from './pipeline-retry.js';
 import { type Pipeline, viewOfPipeline } from './pipeline-view.js';
 import { findStepContent } from './step-content.js';
+import type { WaitingCallers } from './waiting-callers.js';
 
 export { inStep, type PipelineRequest, type WantedStep } from './pipeline-request.js';
 export type { Pipeline, Step } from './pipeline-view.js';
-export type PipelineEvent = EventRow;
+export type PipelineEvent = FeedEvent<PipelineEventData>;
 
 export type PipelineApiDeps = AcceptDeps &
   ViewSettings & {
@@ -34,6 +39,9 @@ export type PipelineApiDeps = AcceptDeps &
     pipelines: Pipelines;
     control: PipelineControl;
     stepFiles: Pick<StepFiles, 'find'>;
+    pipelineEvents: Events;
+    livePipelines: LiveEvents;
+    waitingCallers: WaitingCallers;
   };
 
 export type PipelineApi = ReturnType<typeof createPipelineApi>;
@@ -101,12 +109,15 @@ export function createPipelineApi(deps: PipelineApiDeps) {
       return { pipelines: shown, hasMore: page.hasMore };
     },
 
-    /** Oldest first. @throws `not_found` */
-    async events(id: string, caller: Caller, { after, limit }: { after: number; limit: number }) {
-      await find(id, caller);
-      const rows = await pipelines.events({ id, after, limit: limit + 1 });
-      return { events: rows.slice(0, limit), hasMore: rows.length > limit };
-    },
+    /** What happened to a pipeline, and what happens to it while somebody listens. */
+    events: createEventFeed({
+      what: 'pipeline',
+      isId: isPipelineId,
+      dataSchema: pipelineEventDataSchema,
+      events: deps.pipelineEvents,
+      live: deps.livePipelines,
+      waitingCallers: deps.waitingCallers,
+    }),
 
     /** Wishes an open pipeline to stop. One that has ended stays as it is. */
     async cancel(id: string, caller: Caller): Promise<Pipeline> {

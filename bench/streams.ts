@@ -125,7 +125,7 @@ async function changes(jobs: string[], heardAtMs: Map<string, number>) {
     databaseUrl: stack.databaseUrl,
     logger,
     ears: {
-      jobsChanged: (ids) => {
+      changed: (ids) => {
         for (const id of ids) announcedAtMs.set(id, performance.now());
       },
       mayHaveMissed: () => {

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { Command, InvalidArgumentError, Option } from 'commander';
 import { formatUsd, type Micros, parseUsd } from '../contract/money.js';
 import { type UnknownPolicy, unknownPolicies } from '../contract/plan.js';
+import type { Announcer } from '../store/announcements.js';
 import { type Database, violates } from '../store/database.js';
 import { createLedger } from '../store/ledger.js';
 import { createUsage } from '../store/usage.js';
@@ -17,6 +18,8 @@ import { addWebhookSecretVerbs } from './webhook-secret.js';
 export type AdminDeps = {
   /** Called by the verb that runs, so that asking for help needs no database. */
   openDatabase: () => Database;
+  /** The same, for the verbs whose changes others wait for. */
+  openAnnouncer: () => Announcer;
   /** The same, for the verbs that ask Temporal. */
   openTemporal: () => Client;
   /** What the workers' builds are known by together, and this one alone. */
@@ -30,7 +33,7 @@ const DAY_MS = 24 * 60 * 60 * 1_000;
 const USAGE_DAYS = 30;
 
 /** The administrator's verbs. `--json` prints what scripts can read. */
-export function createAdmin({ openDatabase, write, ...workers }: AdminDeps): Command {
+export function createAdmin({ openDatabase, openAnnouncer, write, ...workers }: AdminDeps): Command {
   const program = new Command('reelay').description('Workspaces, keys, money, providers and releases.');
   program.option('--json', 'print JSON');
   const show = (value: unknown, text: () => string) =>
@@ -177,7 +180,7 @@ export function createAdmin({ openDatabase, write, ...workers }: AdminDeps): Com
         return table(titles, lines);
       });
     });
-  addJobVerbs(program, { openDatabase, show });
+  addJobVerbs(program, { openDatabase, openAnnouncer, show });
   addProviderVerbs(program, { openDatabase, show });
   addLedgerVerbs(program, { openDatabase, show });
   addReleaseVerbs(program, { ...workers, show });

@@ -1,16 +1,22 @@
 import { userInfo } from 'node:os';
 import type { Command } from 'commander';
 import { formatUsd } from '../contract/money.js';
+import type { Announcer } from '../store/announcements.js';
+import { announcingOperatorJobs } from '../store/announcing.js';
 import { type AttemptRow, createAttempts } from '../store/attempts.js';
 import type { Database } from '../store/database.js';
 import { createOperatorJobs, type Decided, type Decision, type OperatorJob } from '../store/operator-jobs.js';
 import { table } from './table.js';
 
-type Deps = { openDatabase: () => Database; show: (value: unknown, text: () => string) => void };
+type Deps = {
+  openDatabase: () => Database;
+  openAnnouncer: () => Announcer;
+  show: (value: unknown, text: () => string) => void;
+};
 type Choice = { accepted?: string; neverExisted?: boolean; fail?: boolean; failover?: boolean; by?: string };
 
 /** The verbs for jobs: how one stands, which of them wait for somebody's word, and that word. */
-export function addJobVerbs(program: Command, { openDatabase, show }: Deps): void {
+export function addJobVerbs(program: Command, { openDatabase, openAnnouncer, show }: Deps): void {
   const job = program.command('job').description('jobs of all workspaces, and what is decided about lost submits');
   job
     .command('show <job>')
@@ -55,7 +61,10 @@ export function addJobVerbs(program: Command, { openDatabase, show }: Deps): voi
     .action(async (id: string, choice: Choice) => {
       const decision = readDecision(choice);
       const { resolution, by } = decision;
-      const decided = await createOperatorJobs(openDatabase()).decide(id, decision);
+      const decided = await announcingOperatorJobs(createOperatorJobs(openDatabase()), openAnnouncer()).decide(
+        id,
+        decision,
+      );
       if (decided !== 'decided') throw new Error(refusals[decided](id));
       show({ id, resolution, by }, () => `${id} is resolved: ${resolution.replace('_', ' ')}`);
     });

@@ -3,9 +3,11 @@ import { join, resolve } from 'node:path';
 import pc from 'picocolors';
 import { z } from 'zod';
 import { readWorkerNames } from '../runtime/config.js';
+import { createLogger } from '../runtime/logger.js';
 import { findProjectRoot } from '../runtime/root.js';
 import { settingOf } from '../runtime/setting.js';
 import { createTemporalClient } from '../runtime/temporal.js';
+import { createAnnouncer } from '../store/announcements.js';
 import { createDatabase } from '../store/database.js';
 import { createAdmin } from './admin.js';
 
@@ -19,6 +21,12 @@ try {
       const database = createDatabase(findDatabaseUrl(), { poolSize: 1 });
       opened.push(database);
       return database;
+    },
+    openAnnouncer: () => {
+      // What cannot be announced is found by looking, and what is printed here may be read by a script.
+      const announcer = createAnnouncer({ databaseUrl: findDatabaseUrl(), logger: createLogger('admin', 'silent') });
+      opened.push(announcer);
+      return announcer;
     },
     openTemporal: () => {
       const client = createTemporalClient(findTemporal());

@@ -1,11 +1,12 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import pg from 'pg';
 import type { Logger } from '../runtime/logger.js';
-import { dispatchChannel, jobIdsOf, jobsChannel } from './announcements.js';
+import { changesChannel, dispatchChannel, idsOf } from './announcements.js';
 
 /** What is heard. Whoever leaves one out does not listen to it. */
 export type Ears = {
-  jobsChanged?: (jobIds: string[]) => void;
+  /** Jobs and pipelines, as it comes. */
+  changed?: (ids: string[]) => void;
   mayDispatch?: () => void;
   /** The connection is new: what was said before it nobody heard. */
   mayHaveMissed: () => void;
@@ -38,7 +39,7 @@ export function createAnnouncementListener({
 }: Options): AnnouncementListener {
   const closing = new AbortController();
   const { signal } = closing;
-  const channels = [...(ears.jobsChanged ? [jobsChannel] : []), ...(ears.mayDispatch ? [dispatchChannel] : [])];
+  const channels = [...(ears.changed ? [changesChannel] : []), ...(ears.mayDispatch ? [dispatchChannel] : [])];
   let running: Promise<void> = Promise.resolve();
 
   return {
@@ -97,7 +98,7 @@ export function createAnnouncementListener({
   }
 
   function hear(channel: string, payload: string): void {
-    if (channel === jobsChannel) ears.jobsChanged?.(jobIdsOf(payload));
+    if (channel === changesChannel) ears.changed?.(idsOf(payload));
     if (channel === dispatchChannel) ears.mayDispatch?.();
   }
 }

@@ -1,14 +1,14 @@
 import pg from 'pg';
 import type { Logger } from '../runtime/logger.js';
 
-/** What is told on each: ids of jobs that changed; on the second, that there may be something to start or deliver. */
-export const jobsChannel = 'reelay_jobs';
+/** What is told on each: ids of jobs and pipelines that changed; on the second, that there may be something to start or deliver. */
+export const changesChannel = 'reelay_changes';
 export const dispatchChannel = 'reelay_dispatch';
 
 /** Tells every process of changes, so that nobody who waits for one has to ask again and again. */
 export type Announcer = {
   /** To be called when the change is committed. A word that gets lost costs a second: everyone who listens also looks. */
-  announce(jobId: string, options?: { isToDispatch?: boolean }): void;
+  announce(id: string, options?: { isToDispatch?: boolean }): void;
   /** Sends what is left. */
   close(): Promise<void>;
 };
@@ -25,7 +25,7 @@ const notifyStatement = {
 };
 
 /**
- * Sends NOTIFY in a statement of its own, for many jobs at once: whoever sends one takes a lock of the whole server until its commit is
+ * Sends NOTIFY in a statement of its own, for many changes at once: whoever sends one takes a lock of the whole server until its commit is
  * written, so that it has no place in the transactions which it tells of.
  */
 export function createAnnouncer({ databaseUrl, logger }: { databaseUrl: string; logger: Logger }): Announcer {
@@ -47,8 +47,8 @@ export function createAnnouncer({ databaseUrl, logger }: { databaseUrl: string; 
   let sending: Promise<void> | undefined;
 
   return {
-    announce(jobId, { isToDispatch = false } = {}) {
-      changed.add(jobId);
+    announce(id, { isToDispatch = false } = {}) {
+      changed.add(id);
       isDispatchDue ||= isToDispatch;
       sendSoon();
     },
@@ -73,14 +73,14 @@ export function createAnnouncer({ databaseUrl, logger }: { databaseUrl: string; 
 
   async function send(): Promise<void> {
     if (changed.size === 0) return;
-    const told = payloadsOf(changed).map((payload) => ({ channel: jobsChannel, payload }));
+    const told = payloadsOf(changed).map((payload) => ({ channel: changesChannel, payload }));
     if (isDispatchDue) told.push({ channel: dispatchChannel, payload: '' });
-    const jobs = changed.size;
+    const changes = changed.size;
     changed = new Set();
     isDispatchDue = false;
     const values = [told.map(({ channel }) => channel), told.map(({ payload }) => payload)];
     await pool.query({ ...notifyStatement, values }).catch((error: unknown) => {
-      logger.warn({ err: error, jobs }, 'changes could not be announced; who waits for them finds them by looking');
+      logger.warn({ err: error, changes }, 'changes could not be announced; who waits for them finds them by looking');
     });
   }
 }
@@ -89,10 +89,10 @@ export function createAnnouncer({ databaseUrl, logger }: { databaseUrl: string; 
 export const silentAnnouncer: Announcer = { announce() {}, async close() {} };
 
 /** The ids in as few texts as Postgres takes. */
-export function payloadsOf(jobIds: Iterable<string>): string[] {
+export function payloadsOf(ids: Iterable<string>): string[] {
   const payloads: string[] = [];
   let current = '';
-  for (const id of jobIds) {
+  for (const id of ids) {
     const longer = current === '' ? id : current + SEPARATOR + id;
     if (current !== '' && Buffer.byteLength(longer) > MAX_PAYLOAD_BYTES) {
       payloads.push(current);
@@ -103,6 +103,6 @@ export function payloadsOf(jobIds: Iterable<string>): string[] {
   return payloads;
 }
 
-export function jobIdsOf(payload: string): string[] {
+export function idsOf(payload: string): string[] {
   return payload.split(SEPARATOR).filter(Boolean);
 }

@@ -2,7 +2,9 @@ import type { Announcer } from './announcements.js';
 import type { Artifacts } from './artifacts.js';
 import type { Attempts } from './attempts.js';
 import type { Jobs } from './jobs.js';
+import type { OperatorJobs } from './operator-jobs.js';
 import type { Settlement } from './settlement.js';
+import type { SweepList } from './sweep.js';
 
 /** The stores as they are, with each change told to whoever waits for it once it is committed. */
 export function announcingJobs(jobs: Jobs, { announce }: Announcer): Jobs {
@@ -71,6 +73,27 @@ export function announcingArtifacts(artifacts: Artifacts, { announce }: Announce
     async addVideo(video) {
       await artifacts.addVideo(video);
       announce(video.jobId);
+    },
+  };
+}
+
+export function announcingSweepList(sweepList: SweepList, { announce }: Announcer): SweepList {
+  return {
+    ...sweepList,
+    async recordRevival(revival) {
+      await sweepList.recordRevival(revival);
+      announce(revival.jobId);
+    },
+  };
+}
+
+export function announcingOperatorJobs(jobs: OperatorJobs, { announce }: Announcer): OperatorJobs {
+  return {
+    ...jobs,
+    async decide(jobId, decision) {
+      const decided = await jobs.decide(jobId, decision);
+      if (decided === 'decided') announce(jobId);
+      return decided;
     },
   };
 }

@@ -31,6 +31,8 @@ export type Decision =
 /** `task_owned`: another attempt has that task. `left_before`: the job has left one attempt unknown, and risks no second duplicate. */
 export type Decided = 'decided' | 'no_job' | 'ended' | 'not_unknown' | 'decided_before' | 'task_owned' | 'left_before';
 
+export type OperatorJobs = ReturnType<typeof createOperatorJobs>;
+
 const MAX_LISTED = 100;
 
 const jobColumns = `jobs.id, workspaces.name as workspace, jobs.model, jobs.state, jobs.phase, jobs.provider, jobs.error_code,

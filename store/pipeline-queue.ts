@@ -107,9 +107,13 @@ const prepareStatement = {
     update pipelines set cancel_delivered_at = null where id = $1 and state in ('queued', 'running') returning ${startColumns}`,
 };
 
+/** The new workflow may have ended it by now, and its end is the last that is told of it. */
 const revivedStatement = {
   name: 'record_pipeline_revival',
-  text: `select pipeline_event($1, 'pipeline.revived', jsonb_build_object('workflow', $2::text))`,
+  text: `with open as materialized (
+      select id from pipelines where id = $1 and state in ('queued', 'running') for update
+    )
+    select pipeline_event(id, 'pipeline.revived', jsonb_build_object('workflow', $2::text)) from open`,
 };
 
 /** What makes Temporal agree with the rows of pipelines. */

@@ -29,7 +29,6 @@ export type NewPipeline = {
 /** What runs again: steps of these names, each with what it is now. */
 export type Retry = { id: string; workspaceId: string; steps: NewStep[]; inputs: StepInput[] };
 
-export type PipelineEvent = { sequence: number; type: string; data: Record<string, unknown>; created_at: Date };
 export type PipelineAcceptance = { pipeline: PipelineRow; isReplay: boolean };
 export type Pipelines = ReturnType<typeof createPipelines>;
 
@@ -123,12 +122,6 @@ const pageStatement = {
     order by id desc limit $4`,
 };
 
-const eventsStatement = {
-  name: 'events_of_pipeline',
-  text: `select sequence, type, data, created_at from pipeline_events where pipeline_id = $1 and sequence > $2
-    order by sequence limit $3`,
-};
-
 const availableStatement = {
   name: 'available_balance',
   text: `select balance_micros from ledger_accounts where id = ledger_account($1, 'available')`,
@@ -217,10 +210,6 @@ export function createPipelines(database: Database) {
       const rows = await run<PipelineRow>(pageStatement, [workspaceId, after ?? null, state ?? null, limit + 1]);
       return { pipelines: rows.slice(0, limit), hasMore: rows.length > limit };
     },
-
-    /** In their order, from the one that follows `after` on. */
-    events: ({ id, after, limit }: { id: string; after: number; limit: number }) =>
-      run<PipelineEvent>(eventsStatement, [id, after, limit]),
 
     /**
      * Begins another run of a pipeline that has ended without success: the steps given are as new, and what they may cost is reserved.

@@ -27,7 +27,17 @@ import { createTemporalClient, registerSearchAttributes } from '../runtime/tempo
 import { webhookTimingOf } from '../runtime/webhook-timing.js';
 import { createAnnouncementListener } from '../store/announcement-listener.js';
 import { createAnnouncer, silentAnnouncer } from '../store/announcements.js';
-import { announcingArtifacts, announcingAttempts, announcingSettlement } from '../store/announcing.js';
+import {
+  announcingArtifacts,
+  announcingAttempts,
+  announcingSettlement,
+  announcingSweepList,
+} from '../store/announcing.js';
+import {
+  announcingPipelineJobs,
+  announcingPipelineProgress,
+  announcingPipelineQueue,
+} from '../store/announcing-pipelines.js';
 import { createArtifacts } from '../store/artifacts.js';
 import { createAttempts } from '../store/attempts.js';
 import { createCallbacks } from '../store/callbacks.js';
@@ -104,7 +114,7 @@ const callbackTokens = createCallbackTokens(config.LINK_SECRET);
 const artifacts = announcingArtifacts(createArtifacts(database), announcer);
 const watchList = createWatchList(database);
 const webhookLog = createWebhookLog(database);
-const sweepList = createSweepList(database);
+const sweepList = announcingSweepList(createSweepList(database), announcer);
 const health = createProviderHealth(database, config);
 const files = createStepFiles(database);
 const { catalogue: withKeys } = withoutKeylessAccounts(
@@ -143,7 +153,7 @@ const activities = createActivities({
     targets: createWebhookTargets({ atOnce: WEBHOOKS_TO_ONE_TARGET }),
   },
   pipelines: {
-    progress: createPipelineProgress(database),
+    progress: announcingPipelineProgress(createPipelineProgress(database), announcer),
     files,
     makeJob: createStepJobs({
       jobs: createJobs(database),
@@ -159,7 +169,7 @@ const activities = createActivities({
       store,
       retentionDays: config.ARTIFACT_RETENTION_DAYS,
       files,
-      pipelineJobs: createPipelineJobs(database),
+      pipelineJobs: announcingPipelineJobs(createPipelineJobs(database), announcer),
     }),
     startOf: createStepJobStart(sweepList),
   },
@@ -189,7 +199,10 @@ const dispatcher = createDispatcher({
   settlement,
   callbacks: createCallbacks(database),
   webhooks: { queue: createWebhookQueue(database), timing: webhookTimingOf(config) },
-  pipelines: { queue: createPipelineQueue(database), mediaTimeoutMs: config.STEP_FILE_TIMEOUT_MS },
+  pipelines: {
+    queue: announcingPipelineQueue(createPipelineQueue(database), announcer),
+    mediaTimeoutMs: config.STEP_FILE_TIMEOUT_MS,
+  },
   client,
   logger,
   startsPerSecond: config.STARTS_PER_SECOND,

@@ -401,7 +401,10 @@ describe('pipelines', () => {
       next_cursor: 2,
     });
     expect(await readJson(await caller.get(`${at}/events?last_event_id=2`))).toMatchObject({
-      data: [{ type: 'step.canceled', data: { step: 'shot' } }, { type: 'pipeline.canceled' }],
+      data: [
+        { type: 'step.canceled', data: { step: 'shot' } },
+        { type: 'pipeline.canceled', pipeline: { id, status: 'canceled', steps: [{ name: 'shot' }] } },
+      ],
       has_more: false,
     });
   });

@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import { createWaitingCallers } from '../../api/waiting-callers.js';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { readEvents } from '../support/event-source.js';
 import { createJob } from '../support/lives.js';
@@ -43,7 +44,7 @@ describe('callers who wait', () => {
   });
 
   it('are not too many of one workspace, and make room when they go away', async () => {
-    await start({ jobs: { maxWaitingOfWorkspace: 2 } });
+    await start({ jobs: { waitingCallers: createWaitingCallers({ maxOfWorkspace: 2 }) } });
     const [caller, another] = [await api.addWorkspace(), await api.addWorkspace()];
     const id = await createJob(caller);
     const leaving = new AbortController();
@@ -90,5 +91,20 @@ describe('callers who wait', () => {
       return false;
     }, 5);
     for (const { body } of [...again, elsewhere]) await body?.cancel();
+  });
+
+  it('are counted together, whatever they wait for', async () => {
+    await start({ jobs: { waitingCallers: createWaitingCallers({ maxOfWorkspace: 2 }) } });
+    const caller = await api.addWorkspace();
+    const steps = [{ name: 'shot', kind: 'text_to_video', model: 'sora', prompt: 'a boat', seconds: 8 }];
+    const pipeline = await readJson(await caller.post('/api/v1/videos/pipelines', { steps }));
+    const ofJob = `${path}/${await createJob(caller)}/events`;
+    const ofPipeline = `/api/v1/videos/pipelines/${String(pipeline.id)}/events`;
+
+    const responses = [];
+    for (const at of [ofJob, ofPipeline, ofPipeline, ofJob]) responses.push(await caller.get(at, asStream));
+
+    expect(responses.map(({ status }) => status)).toEqual([200, 200, 429, 429]);
+    for (const { body } of responses) await body?.cancel();
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createAdmin } from '../../cli/admin.js';
+import { silentAnnouncer } from '../../store/announcements.js';
 import { createDatabase, type Database } from '../../store/database.js';
 import { createProviderHealth } from '../../store/provider-health.js';
 import { createWorkspaces } from '../../store/workspaces.js';
@@ -22,6 +23,7 @@ describe('the admin command', () => {
     const lines: string[] = [];
     const admin = createAdmin({
       openDatabase: () => database,
+      openAnnouncer: () => silentAnnouncer,
       openTemporal: () => {
         throw new Error('Temporal was not expected');
       },

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createAdmin } from '../../cli/admin.js';
+import { silentAnnouncer } from '../../store/announcements.js';
 import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
 import { createJobs } from '../../store/jobs.js';
@@ -17,6 +18,8 @@ describe('the admin command for jobs', () => {
   });
   afterAll(() => close());
 
+  const announced: string[] = [];
+
   async function run(...words: string[]): Promise<string> {
     const lines: string[] = [];
     const notExpected = () => {
@@ -24,6 +27,7 @@ describe('the admin command for jobs', () => {
     };
     const admin = createAdmin({
       openDatabase: () => database,
+      openAnnouncer: () => ({ ...silentAnnouncer, announce: (id) => announced.push(id) }),
       openTemporal: notExpected,
       deployment: 'reelay',
       buildId: '1',
@@ -105,6 +109,7 @@ describe('the admin command for jobs', () => {
     expect(event.data).toEqual({ attempt: 1, resolution: 'accepted', by: 'mira' });
     expect(Math.abs(Date.now() - event.created_at.getTime())).toBeLessThan(60_000);
     expect(await run('job', 'show', jobId)).toMatch(/task-42 .*accepted/);
+    expect(announced.filter((id) => id === jobId)).toHaveLength(1);
   });
 
   it('names the one who is logged in where nobody is named', async () => {

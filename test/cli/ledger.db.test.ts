@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { createAdmin } from '../../cli/admin.js';
+import { silentAnnouncer } from '../../store/announcements.js';
 import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
 import { createJobs } from '../../store/jobs.js';
@@ -34,7 +35,8 @@ describe('the ledger verbs', () => {
       throw new Error('Temporal was not expected');
     };
     const write = (text: string) => void lines.push(text);
-    const parts = { openDatabase: () => database, openTemporal: unused, deployment: 'reelay', buildId: '1', write };
+    const open = { openDatabase: () => database, openAnnouncer: () => silentAnnouncer, openTemporal: unused };
+    const parts = { ...open, deployment: 'reelay', buildId: '1', write };
     await createAdmin(parts).parseAsync(['node', 'admin', ...words]);
     return lines.join('\n');
   }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { NativeConnection, Runtime, Worker } from '@temporalio/worker';
 import { createAdmin } from '../../cli/admin.js';
+import { silentAnnouncer } from '../../store/announcements.js';
 import { createTestNamespace } from '../support/temporal.js';
 import { until } from '../support/until.js';
 import { quietTemporal } from '../support/workflow-world.js';
@@ -27,6 +28,7 @@ describe('the release verbs', () => {
       openDatabase: () => {
         throw new Error('the database was not expected');
       },
+      openAnnouncer: () => silentAnnouncer,
       openTemporal: () => temporal.client,
       deployment: 'studio',
       buildId: '2026-11-21.3',

@@ -3,6 +3,7 @@ import pg from 'pg';
 import { type Stack, startStack } from '../../bench/support/stack.js';
 import { aRequest, createCaller } from '../support/caller.js';
 import { followEvents, type ReceivedEvent } from '../support/event-source.js';
+import { createFilmCaller } from '../support/film.js';
 import { until } from '../support/until.js';
 
 const JOBS = 12;
@@ -17,10 +18,10 @@ async function start(settings: Record<string, string> = {}): Promise<void> {
   caller = createCaller(stack);
 }
 
-function follow(id: string) {
+function follow(id: string, kind: 'jobs' | 'pipelines' = 'jobs') {
   return followEvents({
     connect: (lastEventId) =>
-      caller.get(`/api/v1/videos/jobs/${id}/events`, {
+      caller.get(`/api/v1/videos/${kind}/${id}/events`, {
         accept: 'text/event-stream',
         ...(lastEventId && { 'last-event-id': lastEventId }),
       }),
@@ -30,6 +31,17 @@ function follow(id: string) {
 async function createJobs(changes: object = {}) {
   const jobs = await Promise.all(Array.from({ length: JOBS }, () => caller.create(aRequest({ ...changes }))));
   return jobs.map(({ id }) => ({ id, followed: follow(id) }));
+}
+
+/** Of two shots, one after the other. */
+async function createPipeline(changes: object = {}) {
+  const shot = { kind: 'text_to_video', ...aRequest({ ...changes }) };
+  const steps = [
+    { name: 'first', ...shot },
+    { name: 'second', after: ['first'], ...shot },
+  ];
+  const { id } = await createFilmCaller(caller).create({ steps });
+  return { id, followed: follow(id, 'pipelines') };
 }
 
 /** Every event of a job that went well, each once. */
@@ -42,10 +54,20 @@ function expectWholeLife(events: ReceivedEvent[]): void {
   expect(events.at(-1)).toMatchObject({ type: 'job.succeeded', data: { job: { status: 'succeeded' } } });
 }
 
+/** Every event of a pipeline that went well, each once. */
+function expectWholeFilm(events: ReceivedEvent[]): void {
+  expect(events.map(({ id }) => Number(id))).toEqual(events.map((_event, index) => index + 1));
+  const ofShot = ['step.started', 'step.succeeded'];
+  expect(events.map(({ type }) => type)).toEqual([
+    ...['pipeline.queued', 'pipeline.started', ...ofShot, ...ofShot, 'pipeline.succeeded'],
+  ]);
+  expect(events.at(-1)).toMatchObject({ data: { pipeline: { status: 'succeeded' } } });
+}
+
 const allWait = (jobs: Awaited<ReturnType<typeof createJobs>>) =>
   until(() => jobs.every(({ followed }) => followed.events().some(({ type }) => type === 'attempt.accepted')));
 
-describe('who follows jobs', () => {
+describe('who follows jobs and pipelines', () => {
   let database: pg.Pool;
   beforeAll(async () => {
     await start();
@@ -58,8 +80,10 @@ describe('who follows jobs', () => {
   }, 60_000);
 
   it('misses nothing and hears nothing twice when the api is killed', async () => {
+    const film = await createPipeline(waiting);
     const jobs = await createJobs(waiting);
     await allWait(jobs);
+    await until(() => film.followed.events().some(({ type }) => type === 'step.started'));
 
     process.kill(stack.pidOf('api'), 'SIGKILL');
 
@@ -67,6 +91,8 @@ describe('who follows jobs', () => {
       expectWholeLife(await followed.done);
       expect(followed.streams.length).toBeGreaterThanOrEqual(2);
     }
+    expectWholeFilm(await film.followed.done);
+    expect(film.followed.streams.length).toBeGreaterThanOrEqual(2);
   }, 60_000);
 
   it('is told to come again when the api is stopped, and who waits for a job is answered', async () => {
@@ -104,12 +130,16 @@ describe('who follows jobs', () => {
     const heard: string[] = [];
     ears.on('notification', ({ payload = '' }) => heard.push(...payload.split(',')));
     await ears.connect();
-    await ears.query('listen reelay_jobs');
+    await ears.query('listen reelay_changes');
 
     const { id } = await caller.create(aRequest());
     await follow(id).done;
 
     await until(() => heard.filter((told) => told === id).length >= 4);
+    const film = await createPipeline();
+    await film.followed.done;
+    // Its beginning, the end of its first shot, and its own.
+    await until(() => heard.filter((told) => told === film.id).length >= 4);
     expect(await listeners()).toBe(2);
     await ears.end();
   }, 30_000);
@@ -126,11 +156,13 @@ describe('without announcements', () => {
   beforeAll(() => start({ DATABASE_NOTIFY: 'false' }), 120_000);
   afterAll(() => stack.stop(), 60_000);
 
-  it('jobs are followed and waited for all the same', async () => {
+  it('they are followed, and jobs waited for, all the same', async () => {
+    const film = await createPipeline();
     const jobs = await createJobs();
     const response = await caller.post('/api/v1/videos/jobs', aRequest(), { prefer: 'wait=60' });
 
     expect([response.status, await response.json()]).toMatchObject([201, { status: 'succeeded' }]);
     for (const { followed } of jobs) expectWholeLife(await followed.done);
+    expectWholeFilm(await film.followed.done);
   }, 60_000);
 });

@@ -33,15 +33,15 @@ describe('announcements', () => {
 
   /** What one process hears. */
   function someEars({ databaseUrl = clone.url, tryEveryMs = 60_000, answerTimeoutMs = 5_000 } = {}) {
-    const heard = { jobs: [] as string[], notices: 0, dispatches: 0, connections: 0 };
+    const heard = { ids: [] as string[], notices: 0, dispatches: 0, connections: 0 };
     const listener: AnnouncementListener = createAnnouncementListener({
       databaseUrl,
       logger,
       tryEveryMs,
       answerTimeoutMs,
       ears: {
-        jobsChanged(jobIds) {
-          heard.jobs.push(...jobIds);
+        changed(ids) {
+          heard.ids.push(...ids);
           heard.notices += 1;
         },
         mayDispatch() {
@@ -73,12 +73,12 @@ describe('announcements', () => {
     const ids = Array.from({ length: 700 }, (_, index) => `job_${String(index).padStart(26, '0')}`);
 
     for (const id of ids) announce(id);
-    for (const { heard } of processes) await until(() => heard.jobs.length >= ids.length, 5);
+    for (const { heard } of processes) await until(() => heard.ids.length >= ids.length, 5);
     announce('job_1', { isToDispatch: true });
     for (const { heard } of processes) await until(() => heard.dispatches > 0, 5);
 
     for (const { heard } of processes) {
-      expect(heard.jobs).toEqual([...ids, 'job_1']);
+      expect(heard.ids).toEqual([...ids, 'job_1']);
       expect(heard).toMatchObject({ notices: 4, dispatches: 1, connections: 1 });
     }
   });
@@ -91,7 +91,7 @@ describe('announcements', () => {
     announcer.announce('job_last');
     await announcer.close();
 
-    await until(() => heard.jobs.includes('job_last'), 5);
+    await until(() => heard.ids.includes('job_last'), 5);
   });
 
   it('are heard again after the connection was lost, of which the listener tells', async () => {
@@ -102,11 +102,11 @@ describe('announcements', () => {
     await hangUpOn('reelay listener');
     await until(() => heard.connections === 2, 5);
     announcer.announce('job_2');
-    await until(() => heard.jobs.includes('job_2'), 5);
+    await until(() => heard.ids.includes('job_2'), 5);
     await hangUpOn('reelay announcer');
     await until(() => {
       announcer.announce('job_3');
-      return heard.jobs.includes('job_3');
+      return heard.ids.includes('job_3');
     }, 20);
   });
 
@@ -128,7 +128,7 @@ describe('announcements', () => {
     await until(() => heard.connections === 2, 5);
     announce('job_5');
 
-    await until(() => heard.jobs.includes('job_5'), 5);
+    await until(() => heard.ids.includes('job_5'), 5);
     for (const part of open.splice(0)) await part.close();
     await cable.close();
   });

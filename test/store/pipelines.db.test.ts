@@ -6,8 +6,10 @@ import { createJobs } from '../../store/jobs.js';
 import { createLedger } from '../../store/ledger.js';
 import { checkLedger } from '../../store/ledger-check.js';
 import { createPipelineControl } from '../../store/pipeline-control.js';
+import { createPipelineEvents } from '../../store/pipeline-events.js';
 import { createPipelineJobs } from '../../store/pipeline-jobs.js';
 import { createPipelineProgress, type NewStepArtifact } from '../../store/pipeline-progress.js';
+import { createPipelineQueue } from '../../store/pipeline-queue.js';
 import { createPipelines, type NewPipeline } from '../../store/pipelines.js';
 import { createSettlement } from '../../store/settlement.js';
 import { aNewJob } from '../support/jobs.js';
@@ -29,6 +31,7 @@ describe('a pipeline in the store', () => {
 
   function actorsOf(owner: Owner) {
     const pipelines = createPipelines(database);
+    const events = createPipelineEvents(database);
     const progress = createPipelineProgress(database);
     const settlement = createSettlement(database);
     const { workspaceId } = owner;
@@ -44,7 +47,7 @@ describe('a pipeline in the store', () => {
       rowOf,
       balance: () => createLedger(database).balance(workspaceId),
       stepsOf: (id: string) => pipelines.stepsOf([id]),
-      eventsOf: async (id: string) => (await pipelines.events({ id, after: 0, limit: 100 })).map(({ type }) => type),
+      eventsOf: async (id: string) => (await events.newer([{ id, after: 0 }], 100)).map(({ type }) => type),
 
       async accept(changes: Partial<NewPipeline> = {}): Promise<string> {
         const pipeline = aNewPipeline(owner, changes);
@@ -153,6 +156,20 @@ describe('a pipeline in the store', () => {
     expect(await make(id, 'longer')).toBeUndefined();
     const row = await createJobs(database).find({ id: job ?? '', workspaceId: owner.workspaceId });
     expect(row?.cancel_requested_at).toBeInstanceOf(Date);
+  });
+
+  it('tells nothing after its end, not even that it was begun again meanwhile', async () => {
+    const { accept, finish, eventsOf } = actorsOf(await aWorkspace(database, { credits: 2 }));
+    const { recordRevival } = createPipelineQueue(database);
+    const id = await accept();
+
+    await recordRevival({ id, workflow: 'terminated' });
+    await finish(id, 'canceled');
+    await recordRevival({ id, workflow: 'terminated' });
+
+    const told = await eventsOf(id);
+    expect(told.filter((type) => type === 'pipeline.revived')).toHaveLength(1);
+    expect(told.at(-1)).toBe('pipeline.canceled');
   });
 
   it('runs again with what has succeeded kept, and reserves only for the rest', async () => {

@@ -5,11 +5,12 @@ import { pathToFileURL } from 'node:url';
 import { type AppDeps, createApp } from '../../api/app.js';
 import { createFetchImage } from '../../api/fetch-image.js';
 import { createJobApi, type JobApiDeps } from '../../api/jobs.js';
-import { createLiveJobs } from '../../api/live-jobs.js';
+import { createLiveEvents } from '../../api/live-events.js';
 import { createPublicModels } from '../../api/models.js';
 import { createPipelineApi } from '../../api/pipelines.js';
 import { startServer } from '../../api/server.js';
 import { createStepJobs } from '../../api/step-jobs.js';
+import { createWaitingCallers } from '../../api/waiting-callers.js';
 import { createWebhookApi } from '../../api/webhooks.js';
 import { createDiskStore } from '../../artifacts/disk-store.js';
 import { createGuardedFetch } from '../../artifacts/guarded-fetch.js';
@@ -29,6 +30,7 @@ import { createJobList } from '../../store/job-list.js';
 import { createJobs } from '../../store/jobs.js';
 import { createLedger } from '../../store/ledger.js';
 import { createPipelineControl } from '../../store/pipeline-control.js';
+import { createPipelineEvents } from '../../store/pipeline-events.js';
 import { createPipelineJobs } from '../../store/pipeline-jobs.js';
 import { createPipelines } from '../../store/pipelines.js';
 import { createSettlement } from '../../store/settlement.js';
@@ -107,7 +109,9 @@ export async function startApi({
   const fetchGuarded = createGuardedFetch({ allowLoopbackPorts });
   const signer = createLinkSigner(linkSecret);
   const jobEvents = createJobEvents(database);
-  const liveJobs = createLiveJobs({ jobEvents, logger, lookEveryMs: LOOK_EVERY_MS });
+  const liveJobs = createLiveEvents({ events: jobEvents, logger, lookEveryMs: LOOK_EVERY_MS });
+  const pipelineEvents = createPipelineEvents(database);
+  const livePipelines = createLiveEvents({ events: pipelineEvents, logger, lookEveryMs: LOOK_EVERY_MS });
   let wakeCount = 0;
 
   const deps: JobApiDeps = {
@@ -115,6 +119,7 @@ export async function startApi({
     jobList: createJobList(database),
     jobEvents,
     liveJobs,
+    waitingCallers: createWaitingCallers(),
     artifacts: createArtifacts(database),
     uploads: createUploads(database),
     probeVideo: async () => ({ width: 1280, height: 720, durationSeconds: 8, framesPerSecond: 30 }),
@@ -141,11 +146,17 @@ export async function startApi({
     ...jobDeps,
   };
   const jobApi = createJobApi(deps);
-  const pipelines = createPipelines(database);
   const stepFiles = createStepFiles(database);
   const application = createApp({
     jobs: jobApi,
-    pipelines: createPipelineApi({ ...deps, pipelines, control: createPipelineControl(database), stepFiles }),
+    pipelines: createPipelineApi({
+      ...deps,
+      pipelines: createPipelines(database),
+      control: createPipelineControl(database),
+      stepFiles,
+      pipelineEvents,
+      livePipelines,
+    }),
     webhooks: createWebhookApi({
       endpoints: createWebhookEndpoints(database),
       log: createWebhookLog(database),
@@ -228,7 +239,7 @@ export async function startApi({
       return entries.filter((entry) => entry.isFile()).length;
     },
     async close() {
-      await liveJobs.close();
+      await Promise.all([liveJobs.close(), livePipelines.close()]);
       await server.close();
       await fetchGuarded.close();
       await database.close();

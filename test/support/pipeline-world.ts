@@ -13,6 +13,7 @@ import { findProjectRoot } from '../../runtime/root.js';
 import { createCallbacks } from '../../store/callbacks.js';
 import { createDispatchQueue } from '../../store/dispatch-queue.js';
 import { createPipelineControl } from '../../store/pipeline-control.js';
+import { createPipelineEvents } from '../../store/pipeline-events.js';
 import { createPipelineJobs } from '../../store/pipeline-jobs.js';
 import { createPipelines, type NewPipeline, type NewStep } from '../../store/pipelines.js';
 import { createProviderHealth } from '../../store/provider-health.js';
@@ -55,6 +56,7 @@ export async function startPipelineWorld() {
   const stumbles: string[] = [];
   const control = createPipelineControl(database);
   const pipelines = createPipelines(database);
+  const pipelineEvents = createPipelineEvents(database);
   const pipelineJobs = createPipelineJobs(database);
 
   const provider: Partial<VideoProvider> = {
@@ -204,7 +206,7 @@ export async function startPipelineWorld() {
         steps: stepsNow,
         states: statesNow,
         told,
-        events: () => pipelines.events({ id, after: 0, limit: 1_000 }),
+        events: () => pipelineEvents.newer([{ id, after: 0 }], 1_000),
         bought: () => bought.filter((prompt) => prompt.startsWith(id)).map((prompt) => prompt.slice(id.length + 1)),
         stumbles: () => stumbles.filter((step) => step.startsWith(id)).length,
         jobsOf: () =>

@@ -5,6 +5,7 @@ import { pathToFileURL } from 'node:url';
 import { createAdmin } from '../../cli/admin.js';
 import { catalogueSchema } from '../../contract/catalogue.js';
 import { findProjectRoot } from '../../runtime/root.js';
+import { silentAnnouncer } from '../../store/announcements.js';
 import { startApi } from './api.js';
 import { createCaller, type JobAnswer } from './caller.js';
 import { startSandbox } from './sandbox.js';
@@ -68,6 +69,7 @@ export async function startUpgradeWorld({ environment = {} }: { environment?: No
       const lines: string[] = [];
       const admin = createAdmin({
         openDatabase: () => api.database,
+        openAnnouncer: () => silentAnnouncer,
         openTemporal: () => temporal.client,
         deployment: 'reelay',
         buildId: 'first',

@@ -118,26 +118,34 @@ export const pipelineQuoteSchema = z
   })
   .meta({ id: 'PipelineQuote' });
 
+export const pipelineEventSchema = z
+  .object({
+    pipeline_id: nameSchema,
+    sequence: z.int().positive().meta({ description: 'Counted from 1 without gaps within the pipeline' }),
+    type: nameSchema.meta({
+      description:
+        'After `pipeline.succeeded` there are none; after `pipeline.failed` and `pipeline.canceled` only those of another run. ' +
+        'More types may come',
+      example: 'step.succeeded',
+    }),
+    created_at: instantSchema,
+    data: z
+      .object({
+        step: nameSchema.optional(),
+        job: nameSchema.optional(),
+        error: nameSchema.optional().meta({ description: 'The code with which the step failed' }),
+        run: countSchema.optional(),
+        steps: z.array(nameSchema).max(MAX_STEPS).optional().meta({ description: 'Those that run again' }),
+      })
+      .meta({ description: 'What there is to say of it' }),
+    pipeline: pipelineSchema.optional().meta({ description: 'As a read gives it, in the event that ended it' }),
+  })
+  .meta({ id: 'PipelineEvent' });
+
 export const pipelineEventListSchema = z
   .object({
     object: z.literal('list'),
-    data: z
-      .array(
-        z.object({
-          pipeline_id: nameSchema,
-          sequence: z.int().positive().meta({ description: 'Counted from 1 without gaps within the pipeline' }),
-          type: nameSchema.meta({ example: 'step.succeeded', description: 'More types may come' }),
-          created_at: instantSchema,
-          data: z.object({
-            step: nameSchema.optional(),
-            job: nameSchema.optional(),
-            error: nameSchema.optional(),
-            run: countSchema.optional(),
-            steps: z.array(nameSchema).max(MAX_STEPS).optional(),
-          }),
-        }),
-      )
-      .max(1_000),
+    data: z.array(pipelineEventSchema).max(1_000),
     has_more: z.boolean(),
     next_cursor: countSchema.nullable().meta({ description: 'For `last_event_id` of the next page' }),
   })

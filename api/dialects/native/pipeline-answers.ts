@@ -1,11 +1,11 @@
-import { z } from 'zod';
+import type { z } from 'zod';
 import { formatUsd } from '../../../contract/money.js';
 import type { Pipeline, PipelineEvent, PipelineQuote, Step } from '../../pipelines.js';
 import { videoAnswer } from './answers.js';
-import type { pipelineEventListSchema, pipelineQuoteSchema, pipelineSchema } from './pipeline-answer-schemas.js';
+import type { pipelineEventSchema, pipelineQuoteSchema, pipelineSchema } from './pipeline-answer-schemas.js';
 
 type PipelineAnswer = z.infer<typeof pipelineSchema>;
-type EventAnswer = z.infer<typeof pipelineEventListSchema>['data'][number];
+type EventAnswer = z.infer<typeof pipelineEventSchema>;
 type Settings = { publicUrl: string; temporalLink?: string };
 
 export function pipelineAnswer(pipeline: Pipeline, settings: Settings): PipelineAnswer {
@@ -95,16 +95,8 @@ export function pipelineQuoteAnswer({ holdMicros, steps }: PipelineQuote): z.inf
   };
 }
 
-/** What callers may know of an event. */
-const dataSchema = z.object({
-  step: z.string().optional().catch(undefined),
-  job: z.string().optional().catch(undefined),
-  error: z.string().optional().catch(undefined),
-  run: z.int().optional().catch(undefined),
-  steps: z.array(z.string()).optional().catch(undefined),
-});
-
-export function pipelineEventAnswer(pipelineId: string, event: PipelineEvent): EventAnswer {
-  const { sequence, type, created_at, data } = event;
-  return { pipeline_id: pipelineId, sequence, type, created_at, data: dataSchema.parse(data) };
+/** `pipeline`: as it has ended with the event, where it has. */
+export function pipelineEventAnswer(event: PipelineEvent, pipeline?: PipelineAnswer): EventAnswer {
+  const { subjectId, sequence, type, createdAt, data } = event;
+  return { pipeline_id: subjectId, sequence, type, created_at: createdAt, data, ...(pipeline && { pipeline }) };
 }

@@ -9,7 +9,7 @@ import { parseRequest } from '../../middleware/parse.js';
 import { requireScope } from '../../middleware/scopes.js';
 import { sendContent } from '../../middleware/send-content.js';
 import type { Pipeline } from '../../pipelines.js';
-import { eventQuerySchema } from './event-schemas.js';
+import { createEventHandler } from './event-handler.js';
 import { pipelineAnswer, pipelineEventAnswer, pipelineQuoteAnswer, pipelineSummaryAnswer } from './pipeline-answers.js';
 import { decisionSchema, pipelineListSchema } from './pipeline-schemas.js';
 import { readPipeline, readRetry } from './pipeline-translate.js';
@@ -96,17 +96,12 @@ function createOneRoutes(deps: DialectDeps): Router {
   onePath.all(allowOnly('GET', 'DELETE'));
 
   const eventsPath = router.route('/videos/pipelines/:id/events');
-  eventsPath.get(reading, async (request: Request<OfOne>, response: Response) => {
-    const { id } = request.params;
-    const { last_event_id: after = 0, limit } = parseRequest(eventQuerySchema, request.query);
-    const { events, hasMore } = await pipelines.events(id, callerOf(request), { after, limit });
-    response.json({
-      object: 'list',
-      data: events.map((event) => pipelineEventAnswer(id, event)),
-      has_more: hasMore,
-      next_cursor: hasMore ? (events.at(-1)?.sequence ?? null) : null,
-    });
+  const sendEvents = createEventHandler({
+    events: pipelines.events,
+    read: pipelines.get,
+    answer: (event, pipeline, request) => pipelineEventAnswer(event, pipeline && answer(pipeline, request)),
   });
+  eventsPath.get(reading, sendEvents);
   eventsPath.all(allowOnly('GET'));
 
   const cancelPath = router.route('/videos/pipelines/:id/cancel');

@@ -1,11 +1,16 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
-import { createLiveJobs, type LiveJobs } from '../../api/live-jobs.js';
+import { createLiveEvents, type LiveEvents } from '../../api/live-events.js';
 import { createLogger } from '../../runtime/logger.js';
 import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
-import { createJobEvents, type JobEvents } from '../../store/job-events.js';
+import type { Events } from '../../store/events.js';
+import { createJobEvents } from '../../store/job-events.js';
 import { createJobs } from '../../store/jobs.js';
+import { createPipelineEvents } from '../../store/pipeline-events.js';
+import { createPipelineQueue } from '../../store/pipeline-queue.js';
+import { createPipelines } from '../../store/pipelines.js';
 import { aNewJob } from '../support/jobs.js';
+import { aNewPipeline } from '../support/pipelines.js';
 import { aRoute } from '../support/plans.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { until } from '../support/until.js';
@@ -15,16 +20,14 @@ const NEVER_MS = 1_000_000;
 
 let database: Database;
 let closeDatabase: () => Promise<void>;
-let jobEvents: JobEvents;
-let liveJobs: LiveJobs;
+let live: LiveEvents;
 beforeAll(async () => {
   ({ database, close: closeDatabase } = await openTestDatabase());
-  jobEvents = createJobEvents(database);
 });
-afterEach(() => liveJobs.close());
+afterEach(() => live.close());
 afterAll(() => closeDatabase());
 
-/** A running job, and a way to let something happen to it. */
+/** A running job of which there are three events, and a way to let something happen to it. */
 async function aJob() {
   const owner = await aWorkspace(database, { credits: 1 });
   const { job } = await createJobs(database).accept(aNewJob(owner));
@@ -42,13 +45,29 @@ async function aJob() {
   };
 }
 
-function watch(jobId: string, after = 0) {
+/** The same of a pipeline. */
+async function aPipeline() {
+  const owner = await aWorkspace(database, { credits: 2 });
+  const { pipeline } = await createPipelines(database).accept(aNewPipeline(owner));
+  const { recordRevival } = createPipelineQueue(database);
+  const happen = () => recordRevival({ id: pipeline.id, workflow: 'lost' });
+  await happen();
+  await happen();
+  return { id: pipeline.id, happen };
+}
+
+const kinds = {
+  jobs: { createEvents: createJobEvents, aSubject: aJob, table: 'job_events (job_id' },
+  pipelines: { createEvents: createPipelineEvents, aSubject: aPipeline, table: 'pipeline_events (pipeline_id' },
+};
+
+function watch(id: string, after = 0) {
   const heard: number[] = [];
   let isClosed = false;
-  const stop = liveJobs.watch({
-    jobId,
+  const stop = live.watch({
+    id,
     after,
-    onEvents: (events) => heard.push(...events.map(({ sequence }) => sequence)),
+    onEvents: (news) => heard.push(...news.map(({ sequence }) => sequence)),
     onClose: () => {
       isClosed = true;
     },
@@ -57,30 +76,36 @@ function watch(jobId: string, after = 0) {
 }
 const upTo = (last: number, after = 0) => Array.from({ length: last - after }, (_, index) => after + index + 1);
 
-describe('watched jobs', () => {
+describe.each(['jobs', 'pipelines'] as const)('watched %s', (kind) => {
+  const { createEvents, aSubject, table } = kinds[kind];
+  let events: Events;
+  beforeAll(() => {
+    events = createEvents(database);
+  });
+
   it('are heard of when a change is announced, with no look in between', async () => {
-    liveJobs = createLiveJobs({ jobEvents, logger, lookEveryMs: NEVER_MS });
-    const [one, other] = [await aJob(), await aJob()];
+    live = createLiveEvents({ events, logger, lookEveryMs: NEVER_MS });
+    const [one, other] = [await aSubject(), await aSubject()];
     const [first, second] = [watch(one.id), watch(other.id)];
     await until(() => first.heard.length === 3 && second.heard.length === 3, 5);
 
     await one.happen();
     await other.happen();
-    liveJobs.look([one.id, 'job_that_nobody_watches']);
+    live.look([one.id, 'pipe_that_nobody_watches']);
 
     await until(() => first.heard.length === 4, 5);
     expect(second.heard).toEqual([1, 2, 3]);
-    liveJobs.lookAtAll();
+    live.lookAtAll();
     await until(() => second.heard.length === 4, 5);
   });
 
   it('are told from the beginning to the end, however long that is', async () => {
-    liveJobs = createLiveJobs({ jobEvents, logger, lookEveryMs: NEVER_MS });
-    const { id } = await aJob();
+    live = createLiveEvents({ events, logger, lookEveryMs: NEVER_MS });
+    const { id } = await aSubject();
     await database.run(
       {
-        name: 'long_life',
-        text: `insert into job_events (job_id, sequence, type) select $1, sequence, 'job.progress' from generate_series(4, 1000) sequence`,
+        name: `long_life_of_${kind}`,
+        text: `insert into ${table}, sequence, type) select $1, sequence, 'some.event' from generate_series(4, 1000) sequence`,
       },
       [id],
     );
@@ -93,18 +118,18 @@ describe('watched jobs', () => {
 
   it('are heard of without announcements, all of them by one statement at a time', async () => {
     const asked: number[] = [];
-    const counting: JobEvents = {
-      ...jobEvents,
+    const counting: Events = {
+      ...events,
       newer(positions, limit) {
         asked.push(positions.length);
-        return jobEvents.newer(positions, limit);
+        return events.newer(positions, limit);
       },
     };
-    liveJobs = createLiveJobs({ jobEvents: counting, logger, lookEveryMs: 20 });
-    const jobs = [await aJob(), await aJob(), await aJob()];
-    const watchers = jobs.map(({ id }) => watch(id));
+    live = createLiveEvents({ events: counting, logger, lookEveryMs: 20 });
+    const subjects = [await aSubject(), await aSubject(), await aSubject()];
+    const watchers = subjects.map(({ id }) => watch(id));
 
-    for (const { happen } of jobs) await happen();
+    for (const { happen } of subjects) await happen();
 
     await until(() => watchers.every(({ heard }) => heard.length === 4), 5);
     expect(asked[0]).toBe(3);
@@ -112,15 +137,15 @@ describe('watched jobs', () => {
   });
 
   it('leave nothing out and repeat nothing, whoever comes when', async () => {
-    liveJobs = createLiveJobs({ jobEvents, logger, lookEveryMs: 5 });
-    const { id, happen } = await aJob();
+    live = createLiveEvents({ events, logger, lookEveryMs: 5 });
+    const { id, happen } = await aSubject();
     const watchers = [{ after: 0, ...watch(id) }];
 
     for (let sequence = 4; sequence <= 300; sequence += 1) {
       await happen();
       const after = Math.max(0, sequence - (sequence % 7) * 20);
       if (sequence % 10 === 0) watchers.push({ after, ...watch(id, after) });
-      liveJobs.look([id]);
+      live.look([id]);
     }
 
     await until(() => watchers.every(({ heard }) => heard.at(-1) === 300), 5);
@@ -129,19 +154,19 @@ describe('watched jobs', () => {
 
   it('are heard of again when the database is back', async () => {
     let isAway = false;
-    const failing: JobEvents = {
-      ...jobEvents,
+    const failing: Events = {
+      ...events,
       newer: (positions, limit) =>
-        isAway ? Promise.reject(new Error('the database is away')) : jobEvents.newer(positions, limit),
+        isAway ? Promise.reject(new Error('the database is away')) : events.newer(positions, limit),
     };
-    liveJobs = createLiveJobs({ jobEvents: failing, logger, lookEveryMs: 20 });
-    const { id, happen } = await aJob();
+    live = createLiveEvents({ events: failing, logger, lookEveryMs: 20 });
+    const { id, happen } = await aSubject();
     const { heard } = watch(id);
     await until(() => heard.length === 3, 5);
 
     isAway = true;
     await happen();
-    liveJobs.look([id]);
+    live.look([id]);
     await new Promise((resolve) => setImmediate(resolve));
     isAway = false;
 
@@ -149,15 +174,15 @@ describe('watched jobs', () => {
   });
 
   it('are no longer heard of once nobody watches or the process stops', async () => {
-    liveJobs = createLiveJobs({ jobEvents, logger, lookEveryMs: 20 });
-    const { id, happen } = await aJob();
+    live = createLiveEvents({ events, logger, lookEveryMs: 20 });
+    const { id, happen } = await aSubject();
     const [leaving, staying] = [watch(id), watch(id)];
     await until(() => leaving.heard.length === 3 && staying.heard.length === 3, 5);
 
     leaving.stop();
     await happen();
     await until(() => staying.heard.length === 4, 5);
-    await liveJobs.close();
+    await live.close();
     const late = watch(id);
 
     await until(() => late.isClosed(), 5);

@@ -1,20 +1,20 @@
 import type { Logger } from '../runtime/logger.js';
-import type { JobEventRow, JobEvents, Position } from '../store/job-events.js';
+import type { EventRow, Events, Position } from '../store/events.js';
 
-/** Who waits for what happens to a job. */
+/** Who waits for what happens to a job or a pipeline. */
 export type Watcher = {
   /** Called with what comes next, in order, each event once. */
-  onEvents: (events: JobEventRow[]) => void;
+  onEvents: (events: EventRow[]) => void;
   /** Nothing more will come from this process: it is about to stop. */
   onClose: () => void;
 };
 
-export type LiveJobs = ReturnType<typeof createLiveJobs>;
+export type LiveEvents = ReturnType<typeof createLiveEvents>;
 
 type Deps = {
-  jobEvents: JobEvents;
+  events: Events;
   logger: Logger;
-  /** How often all watched jobs are looked at together, whether or not anybody announced a change. */
+  /** How often all that is watched is looked at together, whether or not anybody announced a change. */
   lookEveryMs?: number;
 };
 
@@ -22,14 +22,14 @@ type Watching = Watcher & Position;
 
 const LOOK_EVERY_MS = 1_000;
 /** In one statement. */
-const MAX_JOBS_AT_ONCE = 500;
+const MAX_AT_ONCE = 500;
 const MAX_EVENTS_OF_EACH = 200;
 
 /**
- * Hears for everybody who waits for a job in this process. Announcements say where to look, a look each second is the net under them,
- * and either asks the database once for all jobs concerned.
+ * Hears for everybody who waits in this process for what one kind of events is of. Announcements say where to look, a look each second is
+ * the net under them, and either asks the database once for all that are concerned.
  */
-export function createLiveJobs({ jobEvents, logger, lookEveryMs = LOOK_EVERY_MS }: Deps) {
+export function createLiveEvents({ events, logger, lookEveryMs = LOOK_EVERY_MS }: Deps) {
   const watched = new Map<string, Set<Watching>>();
   const due = new Set<string>();
   let isLooking = false;
@@ -40,21 +40,21 @@ export function createLiveJobs({ jobEvents, logger, lookEveryMs = LOOK_EVERY_MS 
 
   return {
     /** From the event after `after` on. @returns what ends it. */
-    watch({ jobId, after, ...watcher }: Position & Watcher): () => void {
+    watch({ id, after, ...watcher }: Position & Watcher): () => void {
       if (isClosed) {
         queueMicrotask(watcher.onClose);
         return () => {};
       }
-      const watching = { jobId, after, ...watcher };
-      const others = watched.get(jobId);
+      const watching = { id, after, ...watcher };
+      const others = watched.get(id);
       if (others) others.add(watching);
-      else watched.set(jobId, new Set([watching]));
+      else watched.set(id, new Set([watching]));
       timer ??= setInterval(lookAtAll, lookEveryMs);
-      look([jobId]);
+      look([id]);
       return () => forget(watching);
     },
 
-    /** These may have changed. */
+    /** These may have changed. Who is not watched here is passed over, of whatever kind it is. */
     look,
 
     /** Any of them may have changed. */
@@ -72,9 +72,9 @@ export function createLiveJobs({ jobEvents, logger, lookEveryMs = LOOK_EVERY_MS 
   };
 
   function forget(watching: Watching): void {
-    const all = watched.get(watching.jobId);
+    const all = watched.get(watching.id);
     all?.delete(watching);
-    if (all?.size === 0) watched.delete(watching.jobId);
+    if (all?.size === 0) watched.delete(watching.id);
     if (watched.size > 0) return;
     clearInterval(timer);
     timer = undefined;
@@ -84,8 +84,8 @@ export function createLiveJobs({ jobEvents, logger, lookEveryMs = LOOK_EVERY_MS 
     look(watched.keys());
   }
 
-  function look(jobIds: Iterable<string>): void {
-    for (const jobId of jobIds) if (watched.has(jobId)) due.add(jobId);
+  function look(ids: Iterable<string>): void {
+    for (const id of ids) if (watched.has(id)) due.add(id);
     if (due.size === 0 || isLooking) return;
     isLooking = true;
     looking = lookAtDue();
@@ -97,12 +97,13 @@ export function createLiveJobs({ jobEvents, logger, lookEveryMs = LOOK_EVERY_MS 
     while (due.size > 0) {
       const positions = takePositions();
       try {
-        const events = positions.length > 0 ? await jobEvents.newer(positions, MAX_EVENTS_OF_EACH) : [];
-        if (isAway) logger.info({ jobs: watched.size }, 'watched jobs can be looked at again');
+        const news = positions.length > 0 ? await events.newer(positions, MAX_EVENTS_OF_EACH) : [];
+        if (isAway) logger.info({ watched: watched.size }, 'what is waited for can be looked at again');
         isAway = false;
-        deliver(positions, events);
+        deliver(positions, news);
       } catch (error) {
-        if (!isAway) logger.warn({ err: error }, 'watched jobs cannot be looked at; it is tried again every second');
+        if (!isAway)
+          logger.warn({ err: error }, 'what is waited for cannot be looked at; it is tried again every second');
         isAway = true;
         due.clear();
       }
@@ -111,30 +112,30 @@ export function createLiveJobs({ jobEvents, logger, lookEveryMs = LOOK_EVERY_MS 
   }
 
   function takePositions(): Position[] {
-    const jobIds = [...due].slice(0, MAX_JOBS_AT_ONCE);
-    for (const jobId of jobIds) due.delete(jobId);
-    return jobIds.flatMap((jobId) => {
-      const all = watched.get(jobId);
-      return all ? [{ jobId, after: Math.min(...[...all].map(({ after }) => after)) }] : [];
+    const ids = [...due].slice(0, MAX_AT_ONCE);
+    for (const id of ids) due.delete(id);
+    return ids.flatMap((id) => {
+      const all = watched.get(id);
+      return all ? [{ id, after: Math.min(...[...all].map(({ after }) => after)) }] : [];
     });
   }
 
-  function deliver(positions: Position[], events: JobEventRow[]): void {
-    const eventsOf = new Map<string, JobEventRow[]>();
-    for (const event of events) {
-      const earlier = eventsOf.get(event.job_id);
+  function deliver(positions: Position[], found: EventRow[]): void {
+    const eventsOf = new Map<string, EventRow[]>();
+    for (const event of found) {
+      const earlier = eventsOf.get(event.subject_id);
       if (earlier) earlier.push(event);
-      else eventsOf.set(event.job_id, [event]);
+      else eventsOf.set(event.subject_id, [event]);
     }
-    for (const { jobId, after } of positions) {
-      const news = eventsOf.get(jobId) ?? [];
-      if (news.length === MAX_EVENTS_OF_EACH) due.add(jobId);
+    for (const { id, after } of positions) {
+      const news = eventsOf.get(id) ?? [];
+      if (news.length === MAX_EVENTS_OF_EACH) due.add(id);
       // Who came meanwhile and knows less is told by the next look, which begins where he stands.
-      for (const watching of watched.get(jobId) ?? []) if (watching.after >= after) tell(watching, news);
+      for (const watching of watched.get(id) ?? []) if (watching.after >= after) tell(watching, news);
     }
   }
 
-  function tell(watching: Watching, news: JobEventRow[]): void {
+  function tell(watching: Watching, news: EventRow[]): void {
     const unheard = news.filter(({ sequence }) => sequence > watching.after);
     const last = unheard.at(-1);
     if (!last) return;
