@@ -129,6 +129,11 @@ describe('a stream of a pipeline’s events', () => {
     expect(stream.events.map((event) => event.id)).toEqual(stream.events.map((_event, index) => String(index + 1)));
     const shown = stream.events.map(({ data }) => data.pipeline);
     expect(shown).toEqual([...Array(9).fill(undefined), expect.objectContaining({ status: 'canceled', run: 2 })]);
+    const replayed = await listen(caller, id);
+    await replayed.over;
+    expect(replayed.events).toEqual(stream.events);
+    const page = await readJson(await caller.get(`${path}/${id}/events`));
+    expect(page.data).toEqual(stream.events.map(({ data }) => data));
   });
 
   it('tells nothing of the next run before the end of this, however long that takes to be shown', async () => {
