@@ -35,7 +35,7 @@ const lives = () => createPipelineProgress(api.database);
 async function fail(id: string, run = 1): Promise<void> {
   const { start, fail: failStep, finish } = lives();
   await start({ pipelineId: id, run });
-  await failStep({ pipelineId: id, step: 'shot', code: 'no_route', detail: 'nobody can do it' });
+  await failStep({ pipelineId: id, step: 'shot', run, code: 'no_route', detail: 'nobody can do it' });
   await finish({ pipelineId: id, run, state: 'failed' });
 }
 

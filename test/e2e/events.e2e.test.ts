@@ -35,7 +35,8 @@ async function createJobs(changes: object = {}) {
 
 /** Of two shots, one after the other. */
 async function createPipeline(changes: object = {}) {
-  const shot = { kind: 'text_to_video', ...aRequest({ ...changes }) };
+  const { video_operation: kind, ...request } = aRequest({ ...changes });
+  const shot = { kind, ...request };
   const steps = [
     { name: 'first', ...shot },
     { name: 'second', after: ['first'], ...shot },

@@ -82,7 +82,7 @@ describe('a change of a pipeline', () => {
     for (const change of [
       () => progress.start({ pipelineId: id, run: 1 }),
       () => progress.begin(ofStill),
-      () => progress.fail({ ...ofStill, code: 'media_failed', detail: 'no' }),
+      () => progress.fail({ ...ofStill, run: 1, code: 'media_failed', detail: 'no' }),
       () => progress.ask({ ...ofApproval, seconds: 0 }),
       () => progress.answer(ofApproval),
       () => progress.record({ pipelineId: id, run: 1, skip: ['shot'], cancel: [] }),
