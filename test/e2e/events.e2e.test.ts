@@ -33,13 +33,16 @@ async function createJobs(changes: object = {}) {
   return jobs.map(({ id }) => ({ id, followed: follow(id) }));
 }
 
-/** Of two shots, one after the other. */
-async function createPipeline(changes: object = {}) {
+function aShot(changes: object = {}) {
   const { video_operation: kind, ...request } = aRequest({ ...changes });
-  const shot = { kind, ...request };
+  return { kind, ...request };
+}
+
+/** Of two shots, one after the other; the changes are of the first. */
+async function createPipeline(changes: object = {}) {
   const steps = [
-    { name: 'first', ...shot },
-    { name: 'second', after: ['first'], ...shot },
+    { name: 'first', ...aShot(changes) },
+    { name: 'second', after: ['first'], ...aShot() },
   ];
   const { id } = await createFilmCaller(caller).create({ steps });
   return { id, followed: follow(id, 'pipelines') };
