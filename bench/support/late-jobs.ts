@@ -21,13 +21,17 @@ export async function runLateJobs(
   const startedAtMs = new Map<string, number>();
   const servedAtMs = new Map<string, number>();
   const serving: Promise<void>[] = [];
-  const creating = (async () => {
+  let failure: unknown;
+  const create = async () => {
     for (let index = 0; index < count; index += 1) {
       const atMs = Date.now();
       startedAtMs.set(await createJob(stack, { ...request, prompt: `late ${index}` }), atMs);
       await pause(everyMs);
     }
-  })();
+  };
+  const creating = create().catch((error: unknown) => {
+    failure = error;
+  });
   const seen = new Set<string>();
   while (seen.size < count) {
     for (const id of await endedOf(
@@ -38,6 +42,7 @@ export async function runLateJobs(
       serving.push(serve(stack, id).then((atMs) => void servedAtMs.set(id, atMs)));
     }
     await pause(LOOK_EVERY_MS);
+    if (failure) throw failure;
   }
   await Promise.all([creating, ...serving]);
   const doneAtMs = await providerDoneAt(stack);
