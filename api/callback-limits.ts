@@ -2,8 +2,8 @@ import { isIPv6 } from 'node:net';
 import { RateLimiterMemory } from 'rate-limiter-flexible';
 
 const WINDOW_SECONDS = 10;
-/** Far more than anybody mistakes, and still nothing to the database. */
-const GUESSES_PER_ADDRESS = 1_000;
+/** More than anybody mistakes, and nothing to the database, even when they come all at once. */
+const GUESSES_PER_ADDRESS = 100;
 /** A provider that ends thousands of tasks at once may say so. */
 const CALLBACKS_PER_ACCOUNT = 6_000;
 
