@@ -13,7 +13,7 @@ const TOGETHER = 10;
 
 /**
  * One of each kind of fault: all that a provider or a receiver of webhooks can do, every policy, a cancel at every point, every point of a
- * death, and of the rest what is quick and needs no rights. `npm run faults` has them all, as often as is wished.
+ * death, and of the rest, pipelines among them, what is quick and needs no rights. `npm run faults` has them all, as often as is wished.
  */
 const chosen = [
   /^(provider|vendor|policy|list|cancel|webhook)\//,
@@ -21,6 +21,7 @@ const chosen = [
   /^crash\/(every point|settling)\//,
   /^crash\/(S5\/temporal|S9\/postgres|S9\/throws)$/,
   /^network\/providers cut after the request\/submit$/,
+  /^pipeline\/(cancelled|retried|a decision|worker killed while a file)/,
   /^temporal\/(workflow terminated by hand|file lost while the rest goes on)$/,
 ];
 const cells = allCells.filter(({ name }) => chosen.some((pattern) => pattern.test(name)));
@@ -55,6 +56,7 @@ describe('the whole service, broken on purpose', () => {
       'webhook',
       'crash',
       'network',
+      'pipeline',
       'temporal',
     ];
     expect(kinds).toEqual(new Set(wanted));
