@@ -5,7 +5,7 @@ import type { GenerationRequest, SourceVideo } from '../contract/generation.js';
 import { crashPoint } from '../runtime/crash-points.js';
 import { newId } from '../runtime/ids.js';
 import type { Acceptance, NewJob } from '../store/jobs.js';
-import { areBytesGone } from '../store/uploads.js';
+import { againIfBytesAreGone, areBytesGone } from '../store/uploads.js';
 import type { Caller } from '../store/workspaces.js';
 import { listInputs, type ReadInput, removeInputs, storeInputs } from './inputs.js';
 import type { JobRequest } from './job-request.js';
@@ -37,12 +37,7 @@ export async function acceptJob(deps: AcceptDeps, request: JobRequest, options: 
   const replay = await deps.jobs.replay({ workspaceId, idempotency });
   if (replay) return replay;
 
-  const accepting = { request, options, idempotency };
-  return accept(deps, accepting).catch((error: unknown) => {
-    // Bytes that the workspace had when they were looked for: what they were named by is read again, and says what there is now.
-    if (areBytesGone(error)) return accept(deps, accepting);
-    throw error;
-  });
+  return againIfBytesAreGone(() => accept(deps, { request, options, idempotency }));
 }
 
 type Accepting = { request: JobRequest; options: AcceptOptions; idempotency: NewJob['idempotency'] };

@@ -6,7 +6,7 @@ import type { VideoFacts } from '../contract/artifact.js';
 import { fieldError, ServiceError } from '../contract/errors.js';
 import { newId } from '../runtime/ids.js';
 import type { ArtifactRow } from '../store/artifacts.js';
-import { areBytesGone, type NewUpload, type Uploads } from '../store/uploads.js';
+import { againIfBytesAreGone, type NewUpload, type Uploads } from '../store/uploads.js';
 import type { Caller } from '../store/workspaces.js';
 import { isFileId } from './file-id.js';
 
@@ -64,10 +64,7 @@ export function createFileApi({ uploads, store, probeVideo, retentionDays }: Fil
       });
       try {
         // Only bytes of others can be gone; the second time it names its own.
-        const added = await uploads.add(upload).catch((error: unknown) => {
-          if (areBytesGone(error)) return uploads.add(upload);
-          throw error;
-        });
+        const added = await againIfBytesAreGone(() => uploads.add(upload));
         if (added.file.location !== key) await store.remove(key);
         return { file: viewOf(added.file), isReplay: added.isReplay };
       } catch (error) {

@@ -11,7 +11,7 @@ import type { PipelineControl } from '../store/pipeline-control.js';
 import type { PipelineRow } from '../store/pipeline-row.js';
 import type { NewPipeline, PipelineAcceptance, Pipelines } from '../store/pipelines.js';
 import type { StepFiles } from '../store/step-files.js';
-import { areBytesGone } from '../store/uploads.js';
+import { againIfBytesAreGone, areBytesGone } from '../store/uploads.js';
 import type { Caller } from '../store/workspaces.js';
 import type { AcceptDeps } from './accept.js';
 import type { Content, ContentAccess } from './content.js';
@@ -81,11 +81,7 @@ export function createPipelineApi(deps: PipelineApiDeps) {
       const replay = await pipelines.replay({ workspaceId, idempotency });
       if (replay) return { pipeline: await view(replay.pipeline), isReplay: true };
 
-      const accepted = await take(wanted, { caller, idempotency }).catch((error: unknown) => {
-        // Bytes that the workspace had when they were looked for: what they were named by is read again, and says what there is now.
-        if (areBytesGone(error)) return take(wanted, { caller, idempotency });
-        throw error;
-      });
+      const accepted = await againIfBytesAreGone(() => take(wanted, { caller, idempotency }));
       return { pipeline: await view(accepted.pipeline), isReplay: accepted.isReplay };
     },
 
@@ -152,25 +148,7 @@ export function createPipelineApi(deps: PipelineApiDeps) {
      * @throws `pipeline_not_retryable`, `insufficient_funds`, and what a new pipeline would be refused for
      */
     async retry(id: string, edited: WantedStep[], caller: Caller): Promise<Pipeline> {
-      const { workspaceId } = caller;
-      const before = await find(id, caller);
-      if (before.state !== 'failed' && before.state !== 'canceled') throw notRetryable(before.state);
-      const rows = await pipelines.stepsOf([id]);
-      const again = await wantedAgain(deps, { rows, edited });
-      refuseFault(again.all);
-      const kept = await keptProducts(deps, { rows, workspaceId });
-      const planned = await planSteps(deps, { steps: again.toRun, caller, kept });
-      const isEdited = ({ step }: PlannedStep) => edited.includes(step);
-      const inputs = await keepStepInputs(deps, { planned: planned.filter(isEdited), workspaceId });
-      const steps = planned.map((one) => {
-        const definition = rows.find(({ name }) => name === one.step.name)?.definition;
-        return isEdited(one) || !definition ? newStepOf(one) : { ...newStepOf(one), definition };
-      });
-      const retried = await keepingFiles(inputs, () => pipelines.retry({ id, workspaceId, steps, inputs }));
-      if (!retried) {
-        await removeInputs(store, inputs);
-        throw notRetryable((await find(id, caller)).state);
-      }
+      const retried = await againIfBytesAreGone(() => runAgain(id, edited, caller));
       wakeDispatcher();
       return view(retried);
     },
@@ -206,6 +184,29 @@ export function createPipelineApi(deps: PipelineApiDeps) {
     if (accepted.isReplay) await removeInputs(store, inputs);
     else wakeDispatcher();
     return accepted;
+  }
+
+  async function runAgain(id: string, edited: WantedStep[], caller: Caller): Promise<PipelineRow> {
+    const { workspaceId } = caller;
+    const before = await find(id, caller);
+    if (before.state !== 'failed' && before.state !== 'canceled') throw notRetryable(before.state);
+    const rows = await pipelines.stepsOf([id]);
+    const again = await wantedAgain(deps, { rows, edited });
+    refuseFault(again.all);
+    const kept = await keptProducts(deps, { rows, workspaceId });
+    const planned = await planSteps(deps, { steps: again.toRun, caller, kept });
+    const isEdited = ({ step }: PlannedStep) => edited.includes(step);
+    const inputs = await keepStepInputs(deps, { planned: planned.filter(isEdited), workspaceId });
+    const steps = planned.map((one) => {
+      const definition = rows.find(({ name }) => name === one.step.name)?.definition;
+      return isEdited(one) || !definition ? newStepOf(one) : { ...newStepOf(one), definition };
+    });
+    const retried = await keepingFiles(inputs, () => pipelines.retry({ id, workspaceId, steps, inputs }));
+    if (!retried) {
+      await removeInputs(store, inputs);
+      throw notRetryable((await find(id, caller)).state);
+    }
+    return retried;
   }
 
   async function plan(wanted: PipelineRequest, caller: Caller): Promise<PlannedStep[]> {

@@ -170,3 +170,11 @@ export function createUploads(database: Database) {
 export function areBytesGone(error: unknown): boolean {
   return violates(error, 'artifact_bytes_kept');
 }
+
+/** Does it once more where bytes that it names have gone meanwhile: it reads again what they were named by, which says what there is now. */
+export function againIfBytesAreGone<Result>(work: () => Promise<Result>): Promise<Result> {
+  return work().catch((error: unknown) => {
+    if (areBytesGone(error)) return work();
+    throw error;
+  });
+}
