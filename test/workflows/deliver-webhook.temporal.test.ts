@@ -1,4 +1,4 @@
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -14,6 +14,7 @@ import { webhookTimingOf } from '../../runtime/webhook-timing.js';
 import { findProgram } from '../../standalone/find-program.js';
 import { temporalTestServer } from '../../standalone/releases.js';
 import type { deliverWebhook } from '../../workflows/deliver-webhook.js';
+import { keepHistory } from '../support/keep-history.js';
 import { quietTemporal } from '../support/workflow-world.js';
 
 jest.setTimeout(60_000);
@@ -99,7 +100,7 @@ describe('the workflow deliverWebhook', () => {
     const history = JSON.parse(historyToJSON(await handle.fetchHistory()));
     await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, handle.workflowId);
     const kept = join(root, 'test', 'workflows', 'histories', 'webhook-exhausted.json');
-    if (process.env.RECORD_HISTORIES && !existsSync(kept)) writeFileSync(kept, `${JSON.stringify(history, null, 1)}\n`);
+    keepHistory(kept, history);
     expect(JSON.parse(readFileSync(kept, 'utf8')).events.length).toBeGreaterThan(100);
   });
 

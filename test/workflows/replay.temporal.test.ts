@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { ApplicationFailure } from '@temporalio/common';
@@ -8,6 +8,7 @@ import { notReady } from '../../activities/failure.js';
 import type { ProviderErrorClass } from '../../contract/provider-errors.js';
 import { findProjectRoot } from '../../runtime/root.js';
 import { jobState, providerCallback } from '../../workflows/messages.js';
+import { keepHistory } from '../support/keep-history.js';
 import { aPlan } from '../support/plans.js';
 import { until } from '../support/until.js';
 import { quietTemporal, type Script, startWorkflowWorld } from '../support/workflow-world.js';
@@ -291,9 +292,7 @@ describe('a history of today', () => {
       await Worker.runReplayHistory({ workflowBundle: { codePath } }, history, handle.workflowId);
       if (isOpen) await handle.terminate('the test has seen enough');
       const file = join(folder, `${name}.json`);
-      if (process.env.RECORD_HISTORIES && !existsSync(file)) {
-        writeFileSync(file, `${JSON.stringify(history, null, 1)}\n`);
-      }
+      keepHistory(file, history);
     },
   );
 });

@@ -1,4 +1,3 @@
-import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { historyToJSON } from '@temporalio/common/lib/proto-utils.js';
@@ -7,6 +6,7 @@ import { findProjectRoot } from '../../runtime/root.js';
 import { checkLedger } from '../../store/ledger-check.js';
 import type { NewStep } from '../../store/pipelines.js';
 import { pipelineState } from '../../workflows/messages.js';
+import { keepHistory } from '../support/keep-history.js';
 import { type PipelineWorld, startPipelineWorld } from '../support/pipeline-world.js';
 import { aStep } from '../support/pipelines.js';
 import { until } from '../support/until.js';
@@ -331,6 +331,6 @@ describe('videoPipeline', () => {
       await untilOver(film);
     }
     const file = join(findProjectRoot(), 'test', 'workflows', 'histories', `pipeline-${name}.json`);
-    if (process.env.RECORD_HISTORIES && !existsSync(file)) writeFileSync(file, `${JSON.stringify(history, null, 1)}\n`);
+    keepHistory(file, history);
   });
 });
