@@ -15,6 +15,7 @@ export function createTarPit({ holdMs = HOLD_MS, maxHeld = MAX_HELD } = {}) {
 
   return {
     hold(response: Response, answer: () => void): void {
+      if (response.closed) return;
       if (held >= maxHeld) return void response.destroy();
       held += 1;
       const timer = setTimeout(answer, holdMs);
