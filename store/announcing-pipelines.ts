@@ -1,4 +1,5 @@
 import type { Announcer } from './announcements.js';
+import { announcing } from './announcing.js';
 import type { PipelineControl } from './pipeline-control.js';
 import type { PipelineJobs } from './pipeline-jobs.js';
 import type { PipelineProgress } from './pipeline-progress.js';
@@ -39,13 +40,7 @@ export function announcingPipelineControl(control: PipelineControl, { announce }
 }
 
 export function announcingPipelineProgress(progress: PipelineProgress, { announce }: Announcer): PipelineProgress {
-  const told = <Of extends { pipelineId: string }, Result>(write: (of: Of) => Promise<Result>) => {
-    return async (of: Of): Promise<Result> => {
-      const result = await write(of);
-      announce(of.pipelineId);
-      return result;
-    };
-  };
+  const told = announcing(announce, ({ pipelineId }: { pipelineId: string }) => pipelineId);
 
   // Whoever adds a method to the store is told by the compiler to say here whether it changes a pipeline.
   const writes: Omit<PipelineProgress, 'step' | 'finish'> = {
@@ -83,11 +78,6 @@ export function announcingPipelineJobs(pipelineJobs: PipelineJobs, { announce }:
 }
 
 export function announcingPipelineQueue(queue: PipelineQueue, { announce }: Announcer): PipelineQueue {
-  return {
-    ...queue,
-    async recordRevival(revival) {
-      await queue.recordRevival(revival);
-      announce(revival.id);
-    },
-  };
+  const told = announcing(announce, ({ id }: { id: string }) => id);
+  return { ...queue, recordRevival: told(queue.recordRevival) };
 }

@@ -39,18 +39,22 @@ export function announcingSettlement(settlement: Settlement, { announce }: Annou
   };
 }
 
+/** Makes of a write one that is told of when it is committed, under the id of its subject. */
+export const announcing =
+  <Subject>(announce: Announcer['announce'], idOf: (subject: Subject) => string) =>
+  <Of extends Subject, Rest extends unknown[], Result>(write: (of: Of, ...rest: Rest) => Promise<Result>) =>
+  async (of: Of, ...rest: Rest): Promise<Result> => {
+    const result = await write(of, ...rest);
+    announce(idOf(of));
+    return result;
+  };
+
+const ofJob = ({ jobId }: { jobId: string }): string => jobId;
+
 type AttemptReads = 'find' | 'ofJob' | 'resultOf' | 'countLooking';
 
 export function announcingAttempts(attempts: Attempts, { announce }: Announcer): Attempts {
-  const told = <Of extends { jobId: string }, Rest extends unknown[], Result>(
-    write: (of: Of, ...rest: Rest) => Promise<Result>,
-  ) => {
-    return async (of: Of, ...rest: Rest): Promise<Result> => {
-      const result = await write(of, ...rest);
-      announce(of.jobId);
-      return result;
-    };
-  };
+  const told = announcing(announce, ofJob);
 
   // Whoever adds a method to the store is told by the compiler to say here whether it changes a job.
   const writes: Omit<Attempts, AttemptReads> = {
@@ -68,23 +72,11 @@ export function announcingAttempts(attempts: Attempts, { announce }: Announcer):
 }
 
 export function announcingArtifacts(artifacts: Artifacts, { announce }: Announcer): Artifacts {
-  return {
-    ...artifacts,
-    async addVideo(video) {
-      await artifacts.addVideo(video);
-      announce(video.jobId);
-    },
-  };
+  return { ...artifacts, addVideo: announcing(announce, ofJob)(artifacts.addVideo) };
 }
 
 export function announcingSweepList(sweepList: SweepList, { announce }: Announcer): SweepList {
-  return {
-    ...sweepList,
-    async recordRevival(revival) {
-      await sweepList.recordRevival(revival);
-      announce(revival.jobId);
-    },
-  };
+  return { ...sweepList, recordRevival: announcing(announce, ofJob)(sweepList.recordRevival) };
 }
 
 export function announcingOperatorJobs(jobs: OperatorJobs, { announce }: Announcer): OperatorJobs {

@@ -61,3 +61,15 @@ export const eventListSchema = z
     next_cursor: countSchema.nullable().meta({ description: 'For `last_event_id` of the next page' }),
   })
   .meta({ id: 'JobEventList' });
+
+/** What is answered to somebody who asks for events, of which this is a page. */
+export const eventResponses = (what: 'job' | 'pipeline', page: z.ZodType) => ({
+  200: {
+    description: 'Oldest first',
+    content: {
+      'application/json': { schema: page },
+      'text/event-stream': { schema: z.string().meta({ description: 'Server-sent events' }) },
+    },
+  },
+  204: { description: `Of a stream: the ${what} has ended and its last event was seen` },
+});

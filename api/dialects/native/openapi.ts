@@ -13,7 +13,7 @@ import {
   problemSchema,
   usageReportSchema,
 } from './answer-schemas.js';
-import { eventHeadersSchema, eventListSchema, eventQuerySchema } from './event-schemas.js';
+import { eventHeadersSchema, eventListSchema, eventQuerySchema, eventResponses } from './event-schemas.js';
 import { contentOperation, inputOperation, ofJob } from './file-operations.js';
 import { filePaths } from './file-paths.js';
 import { modelListSchema, modelSchema, quoteSchema } from './model-schemas.js';
@@ -206,17 +206,7 @@ export const nativeDescription: DialectDescription = {
           'With `Accept: text/event-stream` as it happens, until the job has ended: the `id` of each event is its sequence, its `event` ' +
           'its type, its `data` a `JobEvent`. Else a page.',
         requestParams: { ...ofJob, query: eventQuerySchema, header: eventHeadersSchema },
-        responses: {
-          200: {
-            description: 'Oldest first',
-            content: {
-              'application/json': { schema: eventListSchema },
-              'text/event-stream': { schema: z.string().meta({ description: 'Server-sent events' }) },
-            },
-          },
-          204: { description: 'Of a stream: the job has ended and its last event was seen' },
-          ...unknownJob,
-        },
+        responses: { ...eventResponses('job', eventListSchema), ...unknownJob },
       },
     },
     '/api/v1/videos/jobs/{id}/attempts': {

@@ -3,7 +3,7 @@ import type { ZodOpenApiOperationObject, ZodOpenApiPathsObject } from 'zod-opena
 import { bearerScheme } from '../../middleware/description.js';
 import { idempotencyKeySchema } from '../../middleware/idempotency-key.js';
 import { addressSchema } from './answer-schemas.js';
-import { eventHeadersSchema, eventQuerySchema } from './event-schemas.js';
+import { eventHeadersSchema, eventQuerySchema, eventResponses } from './event-schemas.js';
 import { fileOperation } from './file-operations.js';
 import {
   pipelineEventListSchema,
@@ -147,17 +147,7 @@ export const pipelinePaths: ZodOpenApiPathsObject = {
         'With `Accept: text/event-stream` as it happens, until the pipeline has ended: the `id` of each event is its sequence, its `event` ' +
         'its type, its `data` a `PipelineEvent`. Else a page. A pipeline that is run again has more to tell.',
       requestParams: { ...ofPipeline, query: eventQuerySchema, header: eventHeadersSchema },
-      responses: {
-        200: {
-          description: 'Oldest first',
-          content: {
-            'application/json': { schema: pipelineEventListSchema },
-            'text/event-stream': { schema: z.string().meta({ description: 'Server-sent events' }) },
-          },
-        },
-        204: { description: 'Of a stream: the pipeline has ended and its last event was seen' },
-        ...unknownPipeline,
-      },
+      responses: { ...eventResponses('pipeline', pipelineEventListSchema), ...unknownPipeline },
     },
   },
   '/api/v1/videos/pipelines/{id}/cancel': {
