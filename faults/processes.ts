@@ -2,14 +2,14 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { setTimeout as pause } from 'node:timers/promises';
 import { findProjectRoot } from '../runtime/root.js';
 import { startOf } from '../standalone/processes.js';
 import { eventually } from './patience.js';
 import type { World } from './world.js';
 
 const READY_WITHIN_MS = 30_000;
-const DEAD_AFTER_MS = 100;
+const DEAD_WITHIN_MS = 5_000;
+const BACK_WITHIN_MS = 60_000;
 
 export const isAlive = (pid: number) => startOf(pid) !== undefined;
 
@@ -41,13 +41,28 @@ function parentOf(pid: string): number {
   }
 }
 
-/** Every process of the stack at once. Whether none is left. */
-export async function killEverything({ stack }: Pick<World, 'stack'>): Promise<boolean> {
-  const { pids, pidOf } = stack();
-  const victims = Object.keys(pids).map(pidOf);
+/** Kills them all at once. Whether they are dead: a process lives on for a while after SIGKILL. */
+export async function killAll(victims: readonly number[]): Promise<boolean> {
   for (const pid of victims) process.kill(pid, 'SIGKILL');
-  await pause(DEAD_AFTER_MS);
-  return victims.every((pid) => !isAlive(pid));
+  const areDead = () => victims.every((pid) => !isAlive(pid)) || undefined;
+  return (await eventually(areDead, { withinMs: DEAD_WITHIN_MS, everyMs: 10 })) === true;
+}
+
+/** Every process of the stack at once. Whether none is left. */
+export function killEverything({ stack }: Pick<World, 'stack'>): Promise<boolean> {
+  const { pids, pidOf } = stack();
+  return killAll(Object.keys(pids).map(pidOf));
+}
+
+/** Resolves when there is another. */
+export async function killWorker({ stack }: Pick<World, 'stack'>): Promise<void> {
+  const before = stack().pidOf('worker');
+  process.kill(before, 'SIGKILL');
+  const look = () => {
+    const now = stack().pidOf('worker');
+    return (now !== before && isAlive(now)) || undefined;
+  };
+  await eventually(look, { withinMs: BACK_WITHIN_MS });
 }
 
 /** Holds the supervisor meanwhile, so that what dies stays dead. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AcceptedJob, Cell, Episode, EpisodeResult } from '../cell.js';
 import { eventually } from '../patience.js';
-import { isAlive, whileNothingIsRestarted } from '../processes.js';
+import { killAll, killEverything, whileNothingIsRestarted } from '../processes.js';
 import type { World } from '../world.js';
 import { createMany, judgeMany, untilRunning } from './load.js';
 import { judgeEnding } from './outcome.js';
@@ -24,12 +24,10 @@ export const forgetCells: Cell[] = [
 async function loseFile(world: World, { mark }: Episode): Promise<EpisodeResult> {
   const creating = createMany(world, { mark, jobs: JOBS, atOnce: 10, lastSeconds: 10 });
   const isLoaded = await untilRunning(world, mark, JOBS);
-  const { pids, home } = world.stack();
-  const victims = Object.keys(pids).map((part) => world.stack().pidOf(part));
-  for (const pid of victims) process.kill(pid, 'SIGKILL');
+  const { home } = world.stack();
   const killedAtMs = performance.now();
   // A file that a server still has must not go.
-  const isDead = await eventually(() => victims.every((pid) => !isAlive(pid)) || undefined, { withinMs: 5_000 });
+  const areDead = await killEverything(world);
   removeTemporalFile(home);
   await world.restart();
   const jobs = await creating;
@@ -37,7 +35,7 @@ async function loseFile(world: World, { mark }: Episode): Promise<EpisodeResult>
     withinMs: ENDED_WITHIN_MS,
     mayEndAs: ['succeeded', 'failed submission_unknown'],
   });
-  return { fired: isLoaded && isDead === true, recoveredMs: performance.now() - killedAtMs, jobs, violations };
+  return { fired: isLoaded && areDead, recoveredMs: performance.now() - killedAtMs, jobs, violations };
 }
 
 /** Nothing but the Temporal server and its file goes. One job waits meanwhile and is cancelled, and one comes. */
@@ -79,11 +77,9 @@ async function create(world: World, { mark, more = {} }: { mark: string; more?: 
 export function loseTemporal(world: World): Promise<boolean> {
   const { home, pidOf } = world.stack();
   return whileNothingIsRestarted(world, async () => {
-    const server = pidOf('temporal');
-    process.kill(server, 'SIGKILL');
-    const isDead = await eventually(() => !isAlive(server) || undefined, { withinMs: 5_000, everyMs: 10 });
+    const isDead = await killAll([pidOf('temporal')]);
     removeTemporalFile(home);
-    return isDead === true;
+    return isDead;
   });
 }
 

@@ -3,15 +3,13 @@ import { type StepKind, stepKinds } from '../../contract/pipeline.js';
 import type { CrashPoint } from '../../runtime/crash-points.js';
 import type { Cell, Episode, EpisodeResult } from '../cell.js';
 import { isWaitedFor } from '../locks.js';
-import { eventually } from '../patience.js';
 import { createPipelineCaller } from '../pipeline-caller.js';
-import { isAlive } from '../processes.js';
+import { killWorker } from '../processes.js';
 import type { World } from '../world.js';
 import { type Film, filmOf, honestly, isAtWork, judgeFilm, stepNow, untilStep } from './film.js';
 
 const TARGET = 'target';
 const MET_WITHIN_MS = 30_000;
-const BACK_WITHIN_MS = 60_000;
 /** Of a job that has accepted its task: what comes before is met by chance. */
 const points = ['S8', 'S9', 'S10'] as const satisfies readonly CrashPoint[];
 
@@ -73,17 +71,6 @@ async function killDuring(world: World, { mark, random }: Episode, kind: StepKin
   }
   const violations = await judgeFilm(world, pipeline, { status: 'succeeded', mayFailWith: honestly });
   return { fired, recoveredMs: performance.now() - killedAtMs, jobs: [], pipelines: [pipeline], violations };
-}
-
-/** Resolves when there is another. */
-async function killWorker({ stack }: World): Promise<void> {
-  const before = stack().pidOf('worker');
-  process.kill(before, 'SIGKILL');
-  const look = () => {
-    const now = stack().pidOf('worker');
-    return (now !== before && isAlive(now)) || undefined;
-  };
-  await eventually(look, { withinMs: BACK_WITHIN_MS });
 }
 
 /** The second job of a chain stands at a point when the worker dies. */

@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Cell, Episode, EpisodeResult } from '../cell.js';
 import { createPipelineCaller } from '../pipeline-caller.js';
-import { isAlive, whileNothingIsRestarted } from '../processes.js';
+import { killAll, whileNothingIsRestarted } from '../processes.js';
 import type { World } from '../world.js';
 import { filmOf, honestly, isAtWork, judgeFilm, stepNow, untilStep } from './film.js';
 
@@ -81,9 +81,8 @@ async function decide(world: World, { mark }: Episode): Promise<EpisodeResult> {
   });
   const asked = await untilStep(world, { id: pipeline.id, step: TARGET, as: isAtWork });
   const isDecided = await whileNothingIsRestarted(world, async () => {
-    const worker = world.stack().pidOf('worker');
-    process.kill(worker, 'SIGKILL');
-    return (await caller.approve(pipeline.id, TARGET)) && !isAlive(worker);
+    const isDead = await killAll([world.stack().pidOf('worker')]);
+    return (await caller.approve(pipeline.id, TARGET)) && isDead;
   });
   const decidedAtMs = performance.now();
   const violations = await judgeFilm(world, pipeline, { status: 'succeeded' });

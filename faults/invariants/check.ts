@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { checkLedger } from '../../store/ledger-check.js';
 import { eventually } from '../patience.js';
+import { killWorker } from '../processes.js';
 import type { Checks } from '../run.js';
 import type { World } from '../world.js';
 import { checkJobs } from './check-jobs.js';
@@ -10,7 +11,6 @@ import { checkFiles } from './files.js';
 import { checkSecrets } from './secrets.js';
 import type { Violation } from './violation.js';
 
-const AWAY_FOR_MS = 60_000;
 const TIDIED_WITHIN_MS = 20_000;
 
 /** Everything that is checked of a world; files younger than the grace may belong to a step under way. */
@@ -45,7 +45,5 @@ async function checkWhole(world: World, { filesGraceMs, anId }: { filesGraceMs: 
 /** What dead processes left half-written is removed when a worker starts and has become old enough. */
 async function tidy(world: World, graceMs: number): Promise<void> {
   await pause(graceMs);
-  const before = world.stack().pidOf('worker');
-  process.kill(before, 'SIGKILL');
-  await eventually(() => world.stack().pidOf('worker') !== before || undefined, { withinMs: AWAY_FOR_MS });
+  await killWorker(world);
 }
