@@ -23,8 +23,13 @@ const settings = {
 const callbackUrl = 'https://caller.example/own';
 const suffixOf = (id: string) => id.slice(id.indexOf('_'));
 
-/** The same link, signed a second later, is another. */
-const unsigned = (value: unknown) => JSON.parse(JSON.stringify(value).replaceAll(/&expires=\d+&signature=[\w-]+/g, ''));
+/** The same link, signed a second later, is another and ends later. */
+const unsigned = (value: unknown) =>
+  JSON.parse(
+    JSON.stringify(value)
+      .replaceAll(/&expires=\d+&signature=[\w-]+/g, '')
+      .replaceAll(/"expires_at":\d+/g, '"expires_at":"later"'),
+  );
 
 describe('the body of a webhook', () => {
   let api: Api;
@@ -130,6 +135,10 @@ describe('the body of a webhook', () => {
     expect(Math.abs((await lifetimeOf('apixo')) - 15 * 24 * 60 * 60)).toBeLessThan(5);
     expect(Math.abs((await lifetimeOf('pixazo')) - 24 * 60 * 60)).toBeLessThan(5);
     expect(Math.abs((await lifetimeOf('native')) - 3_600)).toBeLessThan(5);
+    const { own } = await told('globalaiopc', succeeds);
+    const { video_url: link, expires_at: expiresAt } = await own();
+    expect(new URL(link).searchParams.get('expires')).toBe(String(expiresAt));
+    expect(Math.abs(expiresAt - Date.now() / 1_000 - 24 * 60 * 60)).toBeLessThan(5);
   });
 
   it('to the address of a pipeline, and to an endpoint, is an event with the pipeline, as reading it answers', async () => {
