@@ -1,7 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { descendantsOf } from '../bench/support/descendants.js';
 import { findProjectRoot } from '../runtime/root.js';
 import { startOf } from '../standalone/processes.js';
 import { eventually } from './patience.js';
@@ -15,29 +16,12 @@ export const isAlive = (pid: number) => startOf(pid) !== undefined;
 
 /** Sends a signal to a process and to all that it has started. */
 export function signalTree(pid: number, signal: NodeJS.Signals): void {
-  for (const each of [pid, ...childrenOf(pid)]) {
+  for (const each of [pid, ...descendantsOf(pid)]) {
     try {
       process.kill(each, signal);
     } catch {
       // It is gone already.
     }
-  }
-}
-
-function childrenOf(pid: number): number[] {
-  const parents = readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .map((name) => ({ pid: Number(name), parent: parentOf(name) }));
-  const direct = parents.filter(({ parent }) => parent === pid).map((child) => child.pid);
-  return [...direct, ...direct.flatMap(childrenOf)];
-}
-
-function parentOf(pid: string): number {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-  } catch {
-    return 0;
   }
 }
 
