@@ -74,10 +74,7 @@ async function configurationOf(track: InputVideoTrack): Promise<string> {
   });
 }
 
-async function readTimes(
-  track: InputVideoTrack,
-  { skipFrames, fromSeconds, withoutLastFrame, limits }: JoinSource & VideoFile,
-) {
+async function readTimes(track: InputVideoTrack, { withoutLastFrame, limits }: JoinSource & VideoFile) {
   const { packets, bytes } = await readPackets(track, limits);
   // Frames before zero are there for the decoder alone.
   const shown = packets.filter(({ seconds }) => seconds > -ROUNDING_SECONDS).sort((a, b) => a.seconds - b.seconds);
@@ -88,22 +85,18 @@ async function readTimes(
   const frameSeconds = shown.length > 1 ? (last - first) / (shown.length - 1) : lastDuration;
   if (!(frameSeconds > 0)) throw new MediaError('not_a_video', 'the video has no length');
 
-  const begin = first + (fromSeconds ?? 0) - frameSeconds / 2;
-  const wanted = shown.slice(skipFrames ?? 0).filter(({ seconds }) => seconds > begin);
-  const from = wanted[0]?.seconds;
-  if (from === undefined) throw new MediaError('unsupported', 'nothing is left of the video');
   const wholeEnd = last + (lastDuration || frameSeconds);
-  const isShortened = withoutLastFrame === true && wanted.length > 1;
+  const isShortened = withoutLastFrame === true && shown.length > 1;
   const end = isShortened ? last : wholeEnd;
   const kept = isShortened ? packets.slice(0, -1) : packets;
   return {
     framesPerSecond: 1 / frameSeconds,
     bitsPerSecond: (bytes * 8) / (wholeEnd - first),
-    fromSeconds: from,
-    seconds: end - from,
-    frames: wanted.length - (isShortened ? 1 : 0),
+    fromSeconds: first,
+    seconds: end - first,
+    frames: shown.length - (isShortened ? 1 : 0),
     // What is decoded last is needed by nobody; where that is another than what is shown last, what is shown last may be needed.
-    canBeCutThere: kept.every(({ seconds }) => seconds < end) && beginsGroup(kept, from),
+    canBeCutThere: kept.every(({ seconds }) => seconds < end) && beginsGroup(kept, first),
   };
 }
 

@@ -24,16 +24,13 @@ export type FrameExtraction = Drawing & { at: 'first' | 'last' | number; format:
 /** `atSeconds` counts from the video's beginning. */
 export type FrameFacts = { width: number; height: number; atSeconds: number };
 
-/**
- * One of the videos to be joined. What is left out at its head is one or the other, and leaves at least a frame. `withoutLastFrame`: unless
- * it is the only one.
- */
-export type JoinSource = { path: string; skipFrames?: number; fromSeconds?: number; withoutLastFrame?: boolean };
+/** One of the videos to be joined. `withoutLastFrame`: unless it is the only one. */
+export type JoinSource = { path: string; withoutLastFrame?: boolean };
 
 /** One video after the other, in the size, rate and sound of the first (of the first that has sound). */
 export type Joining = { sources: readonly JoinSource[]; to: string };
 
-/** `reencoded`: the pictures had to be made anew, as the sources differ, or one begins within a group of frames or ends before what others need. */
+/** `reencoded`: the pictures had to be made anew, as the sources differ, or one ends before what others need. */
 export type JoinedVideo = VideoFacts & { reencoded: boolean };
 
 /** What is refused as `too_large`, of what goes in and of what comes out. */
