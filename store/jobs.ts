@@ -2,10 +2,10 @@ import { ServiceError } from '../contract/errors.js';
 import type { GenerationRequest } from '../contract/generation.js';
 import { formatUsd, type Micros } from '../contract/money.js';
 import type { JobPlan } from '../contract/plan.js';
+import { createAcceptance } from './acceptance.js';
 import type { StoredInput } from './artifacts.js';
 import { type Database, isLockTimeout, violates } from './database.js';
 import { type JobRow, jobColumns } from './job-row.js';
-import { createOpenJobs } from './open-jobs.js';
 
 export type NewJob = {
   id: string;
@@ -24,40 +24,6 @@ export type NewJob = {
 
 export type Acceptance = { job: JobRow; isReplay: boolean };
 export type Jobs = ReturnType<typeof createJobs>;
-
-/**
- * One statement: idempotency key, job, event, inputs and hold, or nothing. An idempotency key older than a day counts as new.
- * A hold that would overdraw the account fails on its constraint and takes everything back.
- */
-const acceptStatement = {
-  name: 'accept_job',
-  text: `with room as (
-      select 1 where $4::bigint is null
-        or (select count(*) from jobs where workspace_id = $2 and state in ('queued', 'running')) < $4
-    ), key as (
-      insert into idempotency_keys as kept (workspace_id, key, request_sha256, job_id)
-      select $2, $12, $13, $1 from room where $12::text is not null
-      on conflict (workspace_id, key) do update
-        set request_sha256 = excluded.request_sha256, job_id = excluded.job_id, file_id = null, pipeline_id = null, created_at = now()
-        where kept.created_at < now() - interval '24 hours'
-      returning 1
-    ), job as (
-      insert into jobs (id, workspace_id, api_key_id, dialect, operation, model, request, plan, provider,
-        price_micros_per_second, held_micros, callback_url)
-      select $1, $2, $3, $5, $6::jsonb->>'operation', $6::jsonb->>'model', $6::jsonb, $7::jsonb, $8, $9, $10, $14
-      from room where $12::text is null or exists (select from key)
-      returning *
-    ), event as (
-      insert into job_events (job_id, sequence, type) select id, last_sequence, 'job.queued' from job
-    ), inputs as (
-      insert into artifacts (id, workspace_id, job_id, role, location, bytes, sha256, content_type, width, height, expires_at)
-      select i.id, $2, job.id, 'input', i.location, i.bytes, i.sha256, i.content_type, i.width, i.height, i.expires_at
-      from job, jsonb_to_recordset($11::jsonb) as i(id text, location text, bytes bigint, sha256 text,
-        content_type text, width integer, height integer, expires_at timestamptz)
-    )
-    select ${jobColumns('job')}, ledger_post('hold', ledger_account($2, 'available'), ledger_account($2, 'held'), $10, $1)
-    from job`,
-};
 
 const keptKeyStatement = {
   name: 'kept_idempotency_key',
@@ -105,7 +71,7 @@ const availableStatement = {
 
 export function createJobs(database: Database) {
   const { run } = database;
-  const openJobs = createOpenJobs(run);
+  const acceptance = createAcceptance(run);
 
   return {
     /**
@@ -113,25 +79,8 @@ export function createJobs(database: Database) {
      * @throws `insufficient_funds`, `too_many_jobs`, `idempotency_key_reused`, `idempotency_in_flight`; then nothing is stored or held.
      */
     async accept(job: NewJob): Promise<Acceptance> {
-      const provider = job.plan.routes[0]?.account ?? '';
-      const values = [
-        job.id,
-        job.workspaceId,
-        job.apiKeyId,
-        (await openJobs.isFarFromLimit(job)) ? null : job.openJobLimit,
-        job.dialect,
-        JSON.stringify(job.request),
-        JSON.stringify(job.plan),
-        provider,
-        job.priceMicrosPerSecond,
-        job.holdMicros,
-        JSON.stringify(job.inputs),
-        job.idempotency?.key ?? null,
-        job.idempotency?.requestSha256 ?? null,
-        job.callbackUrl ?? null,
-      ];
       try {
-        const [accepted] = await run<JobRow>(acceptStatement, values);
+        const accepted = await acceptance.insert(job);
         if (accepted) return { job: accepted, isReplay: false };
       } catch (error) {
         if (violates(error, 'ledger_accounts_not_overdrawn')) {
