@@ -8,7 +8,6 @@ import { createLogger } from '../../runtime/logger.js';
 import { createTemporalClient, registerSearchAttributes } from '../../runtime/temporal.js';
 import { startTemporal } from '../../standalone/engine.js';
 import { findProgram } from '../../standalone/find-program.js';
-import { freePort } from '../../standalone/ports.js';
 import { type Child, stopProcess } from '../../standalone/processes.js';
 import { temporalCli } from '../../standalone/releases.js';
 import { createCallbacks } from '../../store/callbacks.js';
@@ -19,16 +18,18 @@ import { createSettlement } from '../../store/settlement.js';
 import { createSweepList } from '../../store/sweep.js';
 import { aNewJob } from '../support/jobs.js';
 import { pipelinesIn } from '../support/pipelines.js';
+import { createTestPorts } from '../support/ports.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { until } from '../support/until.js';
 import { webhooksIn } from '../support/webhooks.js';
 
-jest.setTimeout(60_000);
+jest.setTimeout(120_000);
 
 /** A Temporal server of its own, to be stopped and robbed of its file. No worker runs. */
 describe('two dispatchers, while Temporal', () => {
   let database: Database;
   let closeDatabase: () => Promise<void>;
+  const ports = createTestPorts();
   let folder: string;
   let startServer: () => Promise<Child>;
   let server: Child;
@@ -37,7 +38,7 @@ describe('two dispatchers, while Temporal', () => {
     ({ database, close: closeDatabase } = await openTestDatabase());
     folder = mkdtempSync(join(tmpdir(), 'reelay-temporal-'));
     const program = await findProgram(temporalCli, { environment: process.env, say: () => {} });
-    const port = await freePort();
+    const port = await ports.choose();
     const files = { databaseFile: join(folder, 'temporal.db'), logFile: join(folder, 'temporal.log') };
     startServer = () => startTemporal({ program, port, ...files });
     server = await startServer();
@@ -49,6 +50,7 @@ describe('two dispatchers, while Temporal', () => {
     await stopProcess(server);
     await closeDatabase();
     rmSync(folder, { recursive: true });
+    ports.release();
   });
 
   const aDispatcher = () =>

@@ -2,26 +2,30 @@ import { mkdirSync, mkdtempSync, truncateSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import pg from 'pg';
 import { findProjectRoot } from '../../runtime/root.js';
-import { freePort } from '../../standalone/ports.js';
 import { FAST_SHUTDOWN, startPostgres } from '../../standalone/postgres.js';
 import { placePostgres, removePostgres } from '../../standalone/postgres-place.js';
 import { type Child, isRunning, stopProcess } from '../../standalone/processes.js';
+import { createTestPorts } from '../support/ports.js';
+
+jest.setTimeout(90_000);
 
 describe('startPostgres', () => {
   const home = join(findProjectRoot(), '.reelay', `test-postgres-${process.pid}`);
+  const ports = createTestPorts();
   let port = 0;
   const started: Child[] = [];
   beforeAll(async () => {
     mkdirSync(home, { recursive: true });
-    port = await freePort();
+    port = await ports.choose();
   });
   afterAll(async () => {
     for (const server of started) await stopProcess(server, FAST_SHUTDOWN);
     await removePostgres(home);
     await rm(home, { recursive: true });
+    ports.release();
   });
 
   async function start() {
@@ -70,7 +74,7 @@ describe('startPostgres', () => {
     await killed?.ended;
     const { url } = await start();
     expect(await query(url, 'select word from kept')).toEqual([{ word: 'still here' }]);
-  }, 20_000);
+  });
 
   it('starts again where the server was killed before it had written its lock', async () => {
     const killed = started.at(-1);
@@ -80,12 +84,12 @@ describe('startPostgres', () => {
     truncateSync(join(dataFolder, 'postmaster.pid'));
     const { url } = await start();
     expect(await query(url, 'select word from kept')).toEqual([{ word: 'still here' }]);
-  }, 20_000);
+  });
 
   it('begins anew in a home that was removed, wherever its data lay', async () => {
     // As root, a closed folder such as this one sends the data elsewhere.
     const closed = mkdtempSync(join(tmpdir(), 'reelay-closed-'));
-    const settings = { home: join(closed, 'home'), port: await freePort(), logFile: join(closed, 'log') };
+    const settings = { home: join(closed, 'home'), port: await ports.choose(), logFile: join(closed, 'log') };
     const first = await startPostgres(settings);
     await query(first.url, 'create table gone (word text)');
     await stopProcess(first, FAST_SHUTDOWN);
@@ -95,5 +99,5 @@ describe('startPostgres', () => {
     await stopProcess(second, FAST_SHUTDOWN);
     await removePostgres(settings.home);
     await rm(closed, { recursive: true });
-  }, 20_000);
+  });
 });
