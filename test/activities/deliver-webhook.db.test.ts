@@ -21,7 +21,10 @@ import { deliveriesOf, endAJob, verify } from '../support/webhooks.js';
 
 jest.setTimeout(30_000);
 
+/** Of who is waited for in vain. */
 const TIMEOUT_MS = 600;
+/** A net for all others: this machine may be busy. */
+const PATIENT_MS = 20_000;
 const body = '{"hello":"ü"}';
 
 const drip: Script = (response) => {
@@ -100,7 +103,7 @@ describe('one try of a webhook', () => {
       step: 1,
       target: 'ws/host',
       nextInMs: 5_000,
-      timeoutMs: TIMEOUT_MS,
+      timeoutMs: PATIENT_MS,
       longestRetryAfterMs: 60_000,
       ...changes,
     });
@@ -163,7 +166,7 @@ describe('one try of a webhook', () => {
     verify(secret, request);
   });
 
-  it.each<[string, Script, object]>([
+  it.each<[string, Script, { status: number | null; error: string; answer?: string }]>([
     ['says 500', (response) => response.writeHead(500).end('oh'), { status: 500, error: 'status', answer: 'oh' }],
     [
       'redirects',
@@ -176,16 +179,17 @@ describe('one try of a webhook', () => {
   ])('is made again where the endpoint %s, and its connection is free', async (_, does, expected) => {
     script = does;
     const event = await anEvent();
-    const startedAtMs = performance.now();
+    const timeoutMs = expected.error === 'timeout' ? TIMEOUT_MS : PATIENT_MS;
+    const startedAtMs = Date.now();
 
-    expect(await tryOnce(event.deliveryId)).toEqual({ kind: 'again', afterMs: 5_000 });
+    expect(await tryOnce(event.deliveryId, { timeoutMs })).toEqual({ kind: 'again', afterMs: 5_000 });
 
-    expect(performance.now() - startedAtMs).toBeLessThan(TIMEOUT_MS + 1_000);
+    expect(Date.now() - startedAtMs).toBeLessThan(PATIENT_MS);
     expect(server.requests).toHaveLength(1);
     expect(await triesOf(event.deliveryId)).toMatchObject([expected]);
     const row = await rowOf(event);
     expect(row).toMatchObject({ state: 'pending', attempts: 1, ended_at: null });
-    expect((row?.next_attempt_at?.getTime() ?? 0) - Date.now()).toBeGreaterThan(3_000);
+    expect(row?.next_attempt_at?.getTime()).toBeGreaterThanOrEqual(startedAtMs + 5_000);
     await until(async () => (await server.openConnections()) === 0 || /500|302/.test(JSON.stringify(expected)));
   });
 
@@ -241,9 +245,10 @@ describe('one try of a webhook', () => {
   ])('a Retry-After %s', async (_, retryAfter, afterMs) => {
     script = (response) => response.writeHead(429, { 'retry-after': retryAfter }).end();
     const event = await anEvent();
+    const startedAtMs = Date.now();
     expect(await tryOnce(event.deliveryId)).toEqual({ kind: 'again', afterMs });
     const row = await rowOf(event);
-    expect((row?.next_attempt_at?.getTime() ?? 0) - Date.now()).toBeGreaterThan(afterMs - 2_000);
+    expect(row?.next_attempt_at?.getTime()).toBeGreaterThanOrEqual(startedAtMs + afterMs);
   });
 
   it('ends with a 410, which disables the endpoint', async () => {
@@ -288,9 +293,11 @@ describe('one try of a webhook', () => {
   it('is not made again by a second run of the same step, which says when the next is', async () => {
     script = (response) => response.writeHead(500).end();
     const event = await anEvent();
+    const startedAtMs = Date.now();
     await tryOnce(event.deliveryId);
     const again = await tryOnce(event.deliveryId);
-    expect(again.kind === 'again' && again.afterMs).toBeGreaterThan(3_000);
+    const passedMs = Date.now() - startedAtMs;
+    expect(again.kind === 'again' && again.afterMs).toBeGreaterThanOrEqual(5_000 - passedMs - 1);
     expect(server.requests).toHaveLength(1);
   });
 
