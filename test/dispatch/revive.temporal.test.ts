@@ -6,7 +6,7 @@ import { aPlan, aRoute } from '../support/plans.js';
 import { type RevivedJob, type ReviveWorld, startReviveWorld } from '../support/revive-world.js';
 import { until } from '../support/until.js';
 
-jest.setTimeout(20_000);
+jest.setTimeout(60_000);
 
 const pending: Look = { status: 'pending', providerStatus: 'running' };
 const succeeded: Look = { status: 'succeeded', files: [{ url: 'https://files.example/a' }] };
@@ -73,7 +73,7 @@ describe('a job whose workflow was lost', () => {
 
   it('while nobody knew whether the provider took it', async () => {
     const error = { class: 'OUTCOME_UNKNOWN', message: 'cut' } as const;
-    const plan = aPlan({ timing: { reconcileBlindGraceMs: 2_000 } });
+    const plan = aPlan({ timing: { reconcileBlindGraceMs: 5_000 } });
     const job = await world.accept(plan, { submit: async () => ({ outcome: 'unknown', error }) });
     await job.untilRow(({ phase }) => phase === 'reconciling');
     await job.loseWorkflow();
@@ -83,7 +83,7 @@ describe('a job whose workflow was lost', () => {
   });
 
   it('while it waited for its first look', async () => {
-    const plan = aPlan({ timing: { firstLookMs: 1_000 } });
+    const plan = aPlan({ timing: { firstLookMs: 4_000 } });
     const job = await world.accept(plan, { submit: accepting, look: async () => succeeded });
     await job.untilRow(({ phase }) => phase === 'waiting');
     await job.loseWorkflow();
@@ -110,8 +110,9 @@ describe('a job whose workflow was lost', () => {
       const stored = world.database.queries.selectFrom('artifacts').select('id').where('job_id', '=', job.id);
       return (await stored.execute()).length > 0;
     }, 5);
-    isGone = true;
-    await job.loseWorkflow();
+    await job.loseWorkflow(() => {
+      isGone = true;
+    });
     settle();
     await expectSuccess(job, 1);
   });
@@ -169,8 +170,9 @@ describe('a job whose workflow was lost', () => {
       },
     });
     await until(async () => (await job.attempts()).length === 2 && (await job.row()).phase === 'polling', 5);
-    isLost = true;
-    await job.loseWorkflow();
+    await job.loseWorkflow(() => {
+      isLost = true;
+    });
     await expectSuccess(job, 2);
     expect(await job.attempts()).toMatchObject([{ state: 'failed' }, { state: 'succeeded', account }]);
   });
@@ -191,8 +193,9 @@ describe('a job whose workflow was lost', () => {
       },
     });
     await until(async () => (await job.attempts()).length === 2 && (await job.row()).phase === 'polling', 5);
-    isRevived = true;
-    await job.loseWorkflow();
+    await job.loseWorkflow(() => {
+      isRevived = true;
+    });
     await expectSuccess(job, 2);
     expect(await job.attempts()).toMatchObject([{ state: 'abandoned' }, { state: 'succeeded' }]);
     expect(looksAtFirst).toBeLessThanOrEqual(1);

@@ -137,9 +137,10 @@ export async function startReviveWorld(accounts: string[]) {
           await jobs.requestCancel({ id, workspaceId: owner.workspaceId });
           dispatcher.wake();
         },
-        /** Terminates the workflow by hand and waits until the sweep has started another. */
-        async loseWorkflow(): Promise<void> {
+        /** Terminates the workflow by hand and waits until the sweep has started another. What changes `meanwhile` only that one sees. */
+        async loseWorkflow(meanwhile = () => {}): Promise<void> {
           await handle.terminate('by hand');
+          meanwhile();
           await until(async () => (await revivals()).length > 0, 10);
         },
         untilEnded: async () => {
