@@ -96,8 +96,8 @@ describe('the sweep for lost workflows', () => {
       await isSweptTwice(id);
     }, [aDispatcher(), aDispatcher(), aDispatcher()]);
     expect(await revivalsOf(id)).toEqual([{ workflow: 'terminated' }]);
-    await until(async () => (await runsOf(id)).length === 2);
-    expect((await runsOf(id)).toSorted()).toEqual(['RUNNING', 'TERMINATED']);
+    // What is listed comes a moment later than what is.
+    await until(async () => (await runsOf(id)).toSorted().join() === 'RUNNING,TERMINATED');
   });
 
   it('starts a job again of which Temporal knows nothing', async () => {
@@ -133,7 +133,7 @@ describe('the sweep for lost workflows', () => {
     await step.handle.terminate();
     const other = await aStartedJob();
     await whileDispatching(() => isSweptTwice(other.id));
-    expect(await runsOf(ended.id)).toEqual(['TERMINATED']);
+    expect(await isRunning(ended.id)).toBe(false);
     expect(await revivalsOf(step.id)).toEqual([]);
   });
 

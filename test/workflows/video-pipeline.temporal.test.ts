@@ -173,9 +173,12 @@ describe('videoPipeline', () => {
     const chain = ['a', 'b', 'c', 'd', 'e'].map((name, index, names) => job(name, ...names.slice(index - 1, index)));
     const film = await world.accept({ steps: [...chain, approval('agreed'), job('last', 'agreed', 'e')] });
     await film.untilStates({ e: 'succeeded', agreed: 'waiting_approval' });
-    const runs = new Set<string>();
-    for await (const { runId } of world.client.workflow.list({ query: `WorkflowId = '${film.id}'` })) runs.add(runId);
-    expect(runs.size).toBeGreaterThanOrEqual(3);
+    // What is listed comes a moment later than what is.
+    await until(async () => {
+      const runs = new Set<string>();
+      for await (const { runId } of world.client.workflow.list({ query: `WorkflowId = '${film.id}'` })) runs.add(runId);
+      return runs.size >= 3;
+    });
     expect((await film.handle.describe()).searchAttributes).toMatchObject({ ReelayPipeline: [film.id] });
     await film.decide('agreed', 'approved');
     expect(await film.untilEnded()).toMatchObject({ state: 'succeeded' });
