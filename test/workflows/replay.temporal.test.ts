@@ -237,7 +237,7 @@ const positions: Record<
   'called-back-early': {
     standsAt: 'submit',
     isCalledBack: true,
-    script: { submitGeneration: atFirst(pending(1_000), async () => at('first', 1)) },
+    script: { submitGeneration: atFirst(pending(3_000), async () => at('first', 1)) },
     plan: aPlan({ timing: { firstLookMs: 600_000, deadlineMs: 3_600_000 } }),
   },
 };

@@ -74,7 +74,7 @@ describe('videoJob', () => {
 
   it('gives a stalled task up, looks once more, and goes on with the next provider', async () => {
     let isStalled: boolean | undefined;
-    const { handle, calls } = await world.start(aPlan({ timing: { stallMs: 400 } }), {
+    const { handle, calls } = await world.start(aPlan({ timing: { stallMs: 3_000 } }), {
       submitGeneration: async ({ route, attempt }) => ({
         kind: 'accepted',
         task: { account: route.account, upstreamModel: route.upstreamModel, id: `task-${attempt}` },
