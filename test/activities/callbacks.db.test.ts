@@ -40,7 +40,7 @@ async function aJob() {
 }
 
 describe('what submitGeneration tells a provider of callbacks', () => {
-  const input = (jobId: string) => ({ jobId, attempt: 1, route, timeoutMs: 1_000, hearsCallbacks: true });
+  const input = (jobId: string) => ({ jobId, attempt: 1, route, timeoutMs: 20_000, hearsCallbacks: true });
 
   async function submitted(given: { callbacks?: CallbackReader; hearsCallbacks?: boolean; isPublic?: boolean }) {
     const { callbacks, hearsCallbacks = true, isPublic = true } = given;

@@ -44,7 +44,7 @@ const aTry = (jobId: string, changes: Partial<Parameters<typeof submitGeneration
   jobId,
   attempt: 1,
   route,
-  timeoutMs: 1_000,
+  timeoutMs: 20_000,
   maySkip: true,
   ...changes,
 });

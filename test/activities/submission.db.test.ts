@@ -49,7 +49,7 @@ function aStoredInput({ bytes }: { bytes: number }): StoredInput {
     expires_at: new Date(Date.now() + 60_000).toISOString(),
   };
 }
-const submitInput = (jobId: string) => ({ jobId, attempt: 1, route, timeoutMs: 1_000 });
+const submitInput = (jobId: string) => ({ jobId, attempt: 1, route, timeoutMs: 20_000 });
 
 describe('submitGeneration', () => {
   it('sends once, and a second run answers what the first recorded', async () => {

@@ -247,7 +247,7 @@ describe('our own client of APIXO', () => {
       allowHttp: true,
     });
     const apixo = providers.get('apixo');
-    const options = { signal: AbortSignal.timeout(5_000), attemptKey: 'job:1' };
+    const options = { signal: AbortSignal.timeout(30_000), attemptKey: 'job:1' };
     const firstFrame = { contentType: 'image/webp', bytes: picture, url: images.url('/lake') };
 
     const submission = await apixo.submit(

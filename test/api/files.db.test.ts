@@ -12,7 +12,7 @@ import { anMp4, aPng, cutUpload, formOf } from '../support/uploads.js';
 
 const path = '/api/v1/files';
 const MEGABYTE = 1_000_000;
-const LARGE_UPLOAD_MS = 60_000;
+const LARGE_UPLOAD_MS = 180_000;
 const sha256Of = (bytes: Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 
 let api: Api;

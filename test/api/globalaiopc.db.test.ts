@@ -228,7 +228,7 @@ describe('our own client of GlobalAIOPC', () => {
     });
     opened.push(providers);
     const provider = providers.get('globalaiopc');
-    const options = { signal: AbortSignal.timeout(5_000), attemptKey: 'job:1' };
+    const options = { signal: AbortSignal.timeout(30_000), attemptKey: 'job:1' };
 
     const submission = await provider.submit(
       {

@@ -335,7 +335,7 @@ describe('our own client of Pixazo', () => {
     });
     opened.push(providers);
     const pixazo = providers.get('pixazo');
-    const options = { signal: AbortSignal.timeout(5_000), attemptKey: 'job:1' };
+    const options = { signal: AbortSignal.timeout(30_000), attemptKey: 'job:1' };
 
     const submission = await pixazo.submit(
       {

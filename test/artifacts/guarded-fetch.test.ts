@@ -157,12 +157,12 @@ describe('limits', () => {
   it('do not take a slow reader for a slow sender', async () => {
     const server = await serve((response) => response.end(Buffer.alloc(300_000)));
     const fetch = guard({ allowLoopbackPorts: [server.port] });
-    const limits = someLimits({ minimumRate: { bytes: 10_000_000, windowMs: 100 } });
+    const limits = someLimits({ minimumRate: { bytes: 10_000_000, windowMs: 1_000 } });
 
     const response = await fetch.get({ url: server.url, limits, signal: new AbortController().signal });
     let bytes = 0;
     for await (const chunk of response.body) {
-      if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 200));
+      if (bytes === 0) await new Promise((resolve) => setTimeout(resolve, 2_000));
       bytes += chunk.length;
     }
 

@@ -99,16 +99,16 @@ describe('the client of a provider account', () => {
     const startedAt = performance.now();
     const answer = await answerTo(script, AbortSignal.timeout(GIVEN_UP_AFTER_MS));
     expect(answer).toMatchObject({ kind: 'unknown', reason: expect.stringContaining('given up') });
-    expect(performance.now() - startedAt).toBeLessThan(GIVEN_UP_AFTER_MS + 1_000);
+    expect(performance.now() - startedAt).toBeLessThan(GIVEN_UP_AFTER_MS + 10_000);
     // Nothing goes on behind its back: the connection is closed.
     await until(async () => (await server.openConnections()) === 0);
   });
 
   it('sends nothing when its process was held up for longer than a connection may take', async () => {
     server = await startScriptedServer((response) => void response.writeHead(200).end('{"id":"1"}'));
-    client = createJsonClient({ connectWithinMs: 100 });
+    client = createJsonClient({ connectWithinMs: 1_000 });
     const answer = send();
-    const heldUpUntilMs = performance.now() + 300;
+    const heldUpUntilMs = performance.now() + 1_500;
     while (performance.now() < heldUpUntilMs);
     expect(await answer).toMatchObject({ kind: 'not_sent' });
     expect(await send()).toMatchObject({ kind: 'ok' });

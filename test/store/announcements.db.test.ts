@@ -125,10 +125,13 @@ describe('announcements', () => {
     // It gives the line up and tries another, whose answers are held as well.
     await until(() => cable.lineCount() > 1, 5);
     cable.letGo();
-    await until(() => heard.connections === 2, 5);
-    announce('job_5');
+    await until(() => heard.connections >= 2, 5);
 
-    await until(() => heard.ids.includes('job_5'), 5);
+    // A busy machine may be given up once more, and what is said meanwhile is not heard.
+    await until(() => {
+      announce('job_5');
+      return heard.ids.includes('job_5');
+    }, 20);
     for (const part of open.splice(0)) await part.close();
     await cable.close();
   });
