@@ -3,6 +3,7 @@ import { createDatabase } from '../../store/database.js';
 import { createPipelineProgress } from '../../store/pipeline-progress.js';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { readEvents } from '../support/event-source.js';
+import { countWaiting } from '../support/locks.js';
 import { until } from '../support/until.js';
 
 /** Nobody announces anything here: what is heard is found by the look that is the net under announcements. */
@@ -44,11 +45,6 @@ async function happen(id: string, change: string, type: string): Promise<void> {
   const text = `with changed as (update pipelines set ${change} where id = $1 returning id)
     select pipeline_event(id, '${type}') from changed`;
   await api.database.run({ name: `${type}_for_test`, text }, [id]);
-}
-
-async function isSomebodyKeptWaiting(): Promise<boolean> {
-  const text = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
-  return (await api.database.run({ name: 'kept_waiting_for_test', text }, [])).length > 0;
 }
 
 const failedRun = ['pipeline.started', 'step.failed', 'step.skipped', 'pipeline.failed'];
@@ -147,7 +143,7 @@ describe('a stream of a pipeline’s events', () => {
     await aside.transaction(async (inOne) => {
       await inOne({ name: 'keep_jobs_for_test', text: 'lock table jobs in access exclusive mode' }, []);
       await happen(id, `state = 'failed', finished_at = now()`, 'pipeline.failed');
-      await until(isSomebodyKeptWaiting, 5);
+      await until(async () => (await countWaiting(api.database)) > 0, 5);
       await happen(id, `state = 'queued', finished_at = null`, 'pipeline.retried');
       const ahead = await listen(caller, id, { query: '?last_event_id=2' });
       await ahead.until(({ type }) => type === 'pipeline.retried');

@@ -1,6 +1,4 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import type { ProviderTask } from '../../contract/provider.js';
-import { createArtifacts } from '../../store/artifacts.js';
 import { createAttempts } from '../../store/attempts.js';
 import type { Database } from '../../store/database.js';
 import { createJobs, type NewJob } from '../../store/jobs.js';
@@ -10,9 +8,7 @@ import { createSettlement } from '../../store/settlement.js';
 import { aNewJob } from '../support/jobs.js';
 import { aRoute } from '../support/plans.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
-
-const task: ProviderTask = { account: 'first', upstreamModel: 'model-1', id: 'task-1' };
-const facts = { width: 1280, height: 720, durationSeconds: 8, framesPerSecond: 24 };
+import { addVideo, aJudgedJob, aTakenJob, takenTask, transfersOf } from '../support/taken-jobs.js';
 
 describe('a job and its money', () => {
   let database: Database;
@@ -23,43 +19,11 @@ describe('a job and its money', () => {
   afterAll(() => close());
 
   const balanceOf = (workspaceId: string) => createLedger(database).balance(workspaceId);
-  async function aSubmittedJob(asked: Partial<NewJob['request']> = {}) {
-    const owner = await aWorkspace(database, { credits: 1 });
-    const newJob = aNewJob(owner);
-    const { job } = await createJobs(database).accept({ ...newJob, request: { ...newJob.request, ...asked } });
-    const attempts = createAttempts(database);
-    await attempts.intend({ jobId: job.id, attempt: 1, route: aRoute() });
-    await attempts.recordSubmission({ jobId: job.id, attempt: 1, submission: { outcome: 'accepted', task } });
-    return { ...owner, jobId: job.id, attempts };
-  }
-  async function aStoredJob(durationSeconds: number, asked: Partial<NewJob['request']> = {}) {
-    const job = await aSubmittedJob(asked);
-    await job.attempts.recordVerdict({
-      jobId: job.jobId,
-      attempt: 1,
-      task,
-      verdict: { status: 'succeeded', files: [] },
-    });
-    const stored = { key: `${job.jobId}.mp4`, bytes: 10, sha256: 'ab' };
-    const video = {
-      jobId: job.jobId,
-      variant: 0,
-      stored,
-      contentType: 'video/mp4',
-      facts: { ...facts, durationSeconds },
-    };
-    await createArtifacts(database).addVideo({ ...video, retentionDays: 30 });
+  async function aStoredJob(durationSeconds: number, request: Partial<NewJob['request']> = {}) {
+    const job = await aJudgedJob(database, { request });
+    await addVideo(database, { jobId: job.jobId, durationSeconds });
     return job;
   }
-  const transfersOf = async (jobId: string) => {
-    const rows = await database.queries
-      .selectFrom('ledger_transfers')
-      .select(['kind', 'amount_micros'])
-      .where('job_id', '=', jobId)
-      .orderBy('id')
-      .execute();
-    return rows.map(({ kind, amount_micros }) => `${kind} ${amount_micros}`);
-  };
 
   it('lets 50 of 200 concurrent jobs through on credit for 50, and ends at 0', async () => {
     const owner = await aWorkspace(database, { credits: 50 });
@@ -106,14 +70,14 @@ describe('a job and its money', () => {
     const { jobId, workspaceId } = await aStoredJob(8);
     const settled = await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
     expect(settled).toEqual({ state: 'succeeded', capturedMicros: 800_000, queuedWebhooks: 0 });
-    expect(await transfersOf(jobId)).toEqual(['hold 800000', 'capture 800000', 'provider_cost 800000']);
+    expect(await transfersOf(database, jobId)).toEqual(['hold 800000', 'capture 800000', 'provider_cost 800000']);
     expect(await balanceOf(workspaceId)).toEqual({ availableMicros: 0, heldMicros: 0, reservedMicros: 0 });
   });
 
   it('charges the measured seconds of a file that is shorter by more than half a second', async () => {
     const { jobId, workspaceId } = await aStoredJob(5.25);
     await createSettlement(database).settle({ jobId, state: 'succeeded', providerCancel: null });
-    expect(await transfersOf(jobId)).toEqual([
+    expect(await transfersOf(database, jobId)).toEqual([
       'hold 800000',
       'release_rest 275000',
       'capture 525000',
@@ -145,9 +109,7 @@ describe('a job and its money', () => {
     const { job } = await createJobs(database).accept({ ...newJob, request: { ...newJob.request, variants: 3 } });
     await createAttempts(database).intend({ jobId: job.id, attempt: 1, route: aRoute() });
     for (const [variant, durationSeconds] of [8, 5].entries()) {
-      const stored = { key: `${job.id}-${variant}.mp4`, bytes: 10, sha256: 'ab' };
-      const video = { jobId: job.id, variant, stored, contentType: 'video/mp4', facts: { ...facts, durationSeconds } };
-      await createArtifacts(database).addVideo({ ...video, retentionDays: 30 });
+      await addVideo(database, { jobId: job.id, variant, durationSeconds });
     }
     const settlement = createSettlement(database);
     const settled = await settlement.settle({ jobId: job.id, state: 'succeeded', providerCancel: null });
@@ -162,7 +124,7 @@ describe('a job and its money', () => {
 
   const from = (sourceSeconds: number) => ({
     references: [],
-    sourceVideo: { jobId: 'job_source', task, durationSeconds: sourceSeconds },
+    sourceVideo: { jobId: 'job_source', task: takenTask, durationSeconds: sourceSeconds },
   });
   const deliveredIn = async (jobId: string) => {
     const settled = database.queries.selectFrom('settlements').select('delivered_seconds').where('job_id', '=', jobId);
@@ -203,7 +165,9 @@ describe('a job and its money', () => {
     const { availableMicros, heldMicros } = await balanceOf(workspaceId);
     expect(heldMicros).toBe(0);
     expect([0, 800_000]).toContain(availableMicros);
-    expect((await transfersOf(jobId)).filter((transfer) => /^(capture|release)/.test(transfer))).toHaveLength(1);
+    expect((await transfersOf(database, jobId)).filter((transfer) => /^(capture|release)/.test(transfer))).toHaveLength(
+      1,
+    );
   });
 
   it('gives everything back for a failure, and records what the lost attempt may have cost', async () => {
@@ -218,12 +182,12 @@ describe('a job and its money', () => {
     expect(await attempts.ofJob(job.id)).toMatchObject([
       { state: 'unknown', charged: 'possibly', cost_micros: 640_000 },
     ]);
-    expect(await transfersOf(job.id)).toEqual(['hold 800000', 'release 800000']);
+    expect(await transfersOf(database, job.id)).toEqual(['hold 800000', 'release 800000']);
   });
 
   it('charges a cancel after acceptance only where the workspace says so', async () => {
-    const free = await aSubmittedJob();
-    const full = await aSubmittedJob();
+    const free = await aTakenJob(database);
+    const full = await aTakenJob(database);
     await database.queries
       .updateTable('workspaces')
       .set({ cancel_charge: 'full' })

@@ -5,6 +5,7 @@ import { newId } from '../../runtime/ids.js';
 import { type Artifacts, createArtifacts } from '../../store/artifacts.js';
 import type { Database } from '../../store/database.js';
 import { areBytesGone, createUploads, type NewUpload, type Uploads } from '../../store/uploads.js';
+import { countWaiting } from '../support/locks.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
 import { until } from '../support/until.js';
 
@@ -49,13 +50,6 @@ describe('bytes that several rows name', () => {
       [newId('art'), workspaceId, location],
     );
 
-  /** How many statements wait for a lock. */
-  const waiting = async () => {
-    const text = `select count(*) as count from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`;
-    const [row] = await database.run<{ count: number }>({ name: 'waiting', text }, []);
-    return row?.count ?? 0;
-  };
-
   it('are not taken away while somebody begins to name them', async () => {
     const { file } = await uploads.add(anUpload('begun'));
     let removed = 0;
@@ -71,7 +65,7 @@ describe('bytes that several rows name', () => {
       releasing = artifacts.release(file.location, async () => {
         removed += 1;
       });
-      await until(async () => (await waiting()) > 0, 10);
+      await until(async () => (await countWaiting(database)) > 0, 10);
     });
 
     expect(await releasing).toBe(false);
