@@ -127,11 +127,18 @@ export function createJobApi(deps: JobApiDeps) {
       return view(marked);
     },
 
-    /** Takes a job that has ended, with its files and its prompt, out of everybody's sight. @throws `not_found`, `job_not_finished` */
+    /**
+     * Takes a job that has ended, with its files and its prompt, out of everybody's sight.
+     * @throws `not_found`, `job_not_finished`, `pipeline_not_finished`: later steps may still need it
+     */
     async remove(id: string, caller: Caller): Promise<void> {
       const { workspaceId } = caller;
       if (isJobId(id) && (await jobs.remove({ id, workspaceId }))) return;
-      const { state } = await find(id, caller);
+      const { state, finished_at: finishedAt, pipeline_id: pipelineId } = await find(id, caller);
+      if (finishedAt && pipelineId) {
+        const detail = `The job is a step of ${pipelineId}, which goes on: cancel that, or wait for its end.`;
+        throw new ServiceError('pipeline_not_finished', { detail });
+      }
       throw new ServiceError('job_not_finished', { detail: `The job is ${state}: cancel it, or wait for its end.` });
     },
 

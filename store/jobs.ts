@@ -50,6 +50,7 @@ const removeStatement = {
       update jobs set deleted_at = now(), callback_url = null, last_sequence = last_sequence + 1,
         request = jsonb_set(request, '{prompt}', '""') - 'negativePrompt'
       where id = $1 and workspace_id = $2 and finished_at is not null and deleted_at is null
+        and not exists (select from pipelines where pipelines.id = jobs.pipeline_id and pipelines.finished_at is null)
       returning id, last_sequence
     ), files as (
       update artifacts set expires_at = least(expires_at, now()) from job where artifacts.job_id = job.id
@@ -118,7 +119,7 @@ export function createJobs(database: Database) {
       return row;
     },
 
-    /** Takes a job that has ended out of every reader's sight. False when there is none such. */
+    /** Takes a job that has ended, as its pipeline has, out of every reader's sight. False when there is none such. */
     async remove({ id, workspaceId }: { id: string; workspaceId: string }): Promise<boolean> {
       const removed = await run(removeStatement, [id, workspaceId]);
       return removed.length > 0;

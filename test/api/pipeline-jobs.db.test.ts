@@ -120,3 +120,20 @@ describe('DELETE of a pipeline', () => {
     expect((await caller.get(`${path}/${id}`)).status).toBe(200);
   });
 });
+
+describe('DELETE of the job of a step', () => {
+  it('waits for the end of the pipeline, whose later steps may need it', async () => {
+    const id = await begun([shot('one'), shot('two')]);
+    const job = await lives.make({ pipelineId: id, step: 'one' });
+    const early = await caller.send('DELETE', `${jobs}/${job}`);
+    expect(early.status).toBe(409);
+    expect(await readJson(early)).toMatchObject({
+      code: 'pipeline_not_finished',
+      detail: expect.stringContaining(id),
+    });
+    expect((await caller.get(`${jobs}/${job}/content`)).status).toBe(200);
+
+    await lives.end(id, 'canceled');
+    expect((await caller.send('DELETE', `${jobs}/${job}`)).status).toBe(204);
+  });
+});

@@ -181,7 +181,14 @@ export const nativeDescription: DialectDescription = {
         operationId: 'deleteJob',
         summary: 'Delete a job that has ended, with its files and its prompt',
         requestParams: ofJob,
-        responses: { 204: { description: 'Deleted' }, ...unknownJob, 409: { description: 'The job has not ended' } },
+        responses: {
+          204: { description: 'Deleted' },
+          ...unknownJob,
+          409: {
+            description:
+              '`job_not_finished`: the job is open; `pipeline_not_finished`: it is a step of a pipeline that is',
+          },
+        },
       },
     },
     '/api/v1/videos/jobs/{id}/extend': { post: followUp('extend', 'Go on where a finished job ends') },

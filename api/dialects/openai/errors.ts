@@ -18,6 +18,7 @@ const words: Partial<Record<ErrorCode, Word>> = {
   insufficient_funds: { code: 'insufficient_quota', status: 429, type: 'insufficient_quota' },
   method_not_allowed: { code: 'method_not_supported' },
   job_not_finished: { code: 'video_not_completed', status: 400 },
+  pipeline_not_finished: { code: 'video_in_use', status: 400 },
   content_not_ready: { code: 'video_not_ready', status: 404 },
   content_gone: { code: 'video_expired', status: 404 },
   model_retired: { code: 'model_not_found', status: 404 },
