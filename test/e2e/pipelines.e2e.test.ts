@@ -12,7 +12,8 @@ import { createCaller } from '../support/caller.js';
 import { createFilmCaller, type Film, stepOf } from '../support/film.js';
 import { sandboxControl } from '../support/sandbox.js';
 
-const KILLS_TIMEOUT_MS = 180_000;
+const MOST_FILMS = 4;
+const KILLS_TIMEOUT_MS = 400_000;
 
 /** Whole chains on the whole stack, by HTTP only, with the worker killed under every kind of step. */
 describe('a pipeline', () => {
@@ -112,28 +113,39 @@ describe('a pipeline', () => {
     expect([still.status, still.headers.get('content-type')]).toEqual([200, 'image/png']);
   }, 120_000);
 
+  /** Carries a film through, with the worker killed in the middle of each step in which it was not killed before. */
+  async function untilEndedAcrossKills(killed: Set<string>): Promise<Film> {
+    const killOnce = ({ steps }: Film) => {
+      const step = steps.find((one) => isInTheMiddle(one) && !killed.has(one.name));
+      if (!step) return;
+      killed.add(step.name);
+      process.kill(stack.pidOf('worker'), 'SIGKILL');
+    };
+    const { id } = await caller.create(film());
+    const waiting = await caller.until(id, (now) => {
+      killOnce(now);
+      return stepOf(now, 'agreed').status === 'waiting_approval';
+    });
+    expect(waiting.status).toBe('running');
+    await caller.approve(id, 'agreed');
+    return caller.until(id, (now) => {
+      killOnce(now);
+      return now.status !== 'running';
+    });
+  }
+
   it(
     'outlives the death of the worker in every one of its steps',
     async () => {
-      const { id, steps } = await caller.create(film());
+      const names = film().steps.map(({ name }) => name);
       const killed = new Set<string>();
-      const ended = await caller.until(id, (now) => {
-        const step = now.steps.find((one) => isInTheMiddle(one) && !killed.has(one.name));
-        if (step) {
-          killed.add(step.name);
-          process.kill(stack.pidOf('worker'), 'SIGKILL');
-        }
-        return killed.has('agreed') && !step;
-      });
-      expect(ended.status).toBe('running');
-      await caller.approve(id, 'agreed');
-      await caller.until(id, (now) => isAtWork(stepOf(now, 'film').status));
-      process.kill(stack.pidOf('worker'), 'SIGKILL');
-      killed.add('film');
-      const whole = await caller.untilEnded(id);
-      expect([whole.status, whole.error]).toEqual(['succeeded', null]);
-      expect([...killed].toSorted(byName)).toEqual(steps.map(({ name }) => name).toSorted(byName));
-      await expectOnceEach(whole);
+      // A still is soon taken: a step that was not seen at work is met in another film.
+      for (let films = 0; films < MOST_FILMS && killed.size < names.length; films += 1) {
+        const whole = await untilEndedAcrossKills(killed);
+        expect([whole.status, whole.error]).toEqual(['succeeded', null]);
+        await expectOnceEach(whole);
+      }
+      expect([...killed].toSorted(byName)).toEqual(names.toSorted(byName));
     },
     KILLS_TIMEOUT_MS,
   );
@@ -143,8 +155,9 @@ describe('a pipeline', () => {
     await sandbox.speed(0);
     const mark = randomUUID();
     const failing = { promptIncludes: mark, share: 0.1, times: null };
-    await sandbox.script({ call: 'submit', fault: 'fail_after_accept', ...failing });
-    await sandbox.script({ call: 'submit', fault: 'server_error', ...failing });
+    // One submit follows the other, so that these seeds bring some of each, and not as many as nobody has the patience for.
+    await sandbox.script({ call: 'submit', fault: 'fail_after_accept', ...failing, seed: 21 });
+    await sandbox.script({ call: 'submit', fault: 'server_error', ...failing, seed: 22 });
     const steps = Array.from({ length: 30 }, (_, index) => ({
       ...(index === 0
         ? shot({ seconds: 1 })
