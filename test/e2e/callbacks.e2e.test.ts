@@ -47,7 +47,11 @@ describe('providers that call back', () => {
     if (fault) await sandbox.script({ ...planned, fault });
     const job = await caller.create(aRequest({ model: 'sora-2-pro', seconds: 4, prompt, ...patient, ...request }));
     const ended = await caller.untilEnded(job.id);
-    const callbacks = await sandbox.ledger({ promptIncludes: prompt, call: 'callback' });
+    // What was sent is noted when it has been answered, and the job may be quicker.
+    const callbacks = await until(async () => {
+      const sent = await sandbox.ledger({ promptIncludes: prompt, call: 'callback' });
+      return sent.length > 0 && sent;
+    });
     return { id: job.id, prompt, ended, callbacks, counts: await sandbox.counts({ promptIncludes: prompt }) };
   }
   const attemptOf = (jobId: string) =>
@@ -68,7 +72,11 @@ describe('providers that call back', () => {
     expect(callbacks).toMatchObject([{ outcome: '200' }]);
     const [video] = ended.data;
     expect((await fetch(video?.url ?? '')).status).toBe(200);
-    expect(await attemptOf(id)).toMatchObject({ callback_count: 1, callback_wakes_delivered: 1 });
+    const attempt = await until(async () => {
+      const row = await attemptOf(id);
+      return row.callback_wakes_delivered > 0 && row;
+    });
+    expect(attempt).toMatchObject({ callback_count: 1, callback_wakes_delivered: 1 });
   }, 60_000);
 
   it('and one of which nothing is heard: polling finds it', async () => {

@@ -18,6 +18,9 @@ import { verify } from '../support/webhooks.js';
 
 jest.setTimeout(90_000);
 
+/** On a slow machine. Where nobody was woken, the sweep would come a minute later. */
+const MOMENTS_SECONDS = 10;
+
 const suffixOf = (id: string) => id.slice(id.indexOf('_'));
 
 describe('webhooks on the whole stack', () => {
@@ -87,13 +90,17 @@ describe('webhooks on the whole stack', () => {
     // It is told within moments of the end, and not before it can be read.
     const job = await caller.job(`job${suffixOf(id)}`);
     expect(job.status).toBe('succeeded');
-    const { rows } = await database.query<{ late: number }>(
-      `select extract(epoch from webhook_tries.started_at - jobs.finished_at)::double precision as late from webhook_tries
-       join webhook_deliveries delivery on delivery.id = delivery_id join webhook_messages message on message.id = message_id
-       join jobs on jobs.id = subject_id where jobs.id = $1`,
-      [job.id],
-    );
-    expect(rows[0]?.late).toBeLessThan(2);
+    // A try is written down when it has been answered, a moment after it arrived here.
+    const [first] = await until(async () => {
+      const { rows } = await database.query<{ late: number }>(
+        `select extract(epoch from webhook_tries.started_at - jobs.finished_at)::double precision as late from webhook_tries
+         join webhook_deliveries delivery on delivery.id = delivery_id join webhook_messages message on message.id = message_id
+         join jobs on jobs.id = subject_id where jobs.id = $1 order by number`,
+        [job.id],
+      );
+      return rows.length > 0 && rows;
+    });
+    expect(first?.late).toBeLessThan(MOMENTS_SECONDS);
   });
 
   it('tell the endpoints of a workspace of a cancel, and keep what was told', async () => {
@@ -107,8 +114,11 @@ describe('webhooks on the whole stack', () => {
     const [request] = await arrivals(mark);
     if (!request) throw new Error('nothing came');
     expect(verify(endpoint.secret, request)).toMatchObject({ type: 'job.canceled', data: { id: job.id } });
-    const list = await readJson(`/api/v1/videos/webhooks/deliveries?job=${job.id}&state=delivered`);
-    expect(list).toMatchObject({ data: [{ endpoint: endpoint.id, attempts: 1, last_status: 200 }] });
+    const delivered = await until(async () => {
+      const { data } = await readJson(`/api/v1/videos/webhooks/deliveries?job=${job.id}&state=delivered`);
+      return Array.isArray(data) && data.length > 0 && data;
+    });
+    expect(delivered).toMatchObject([{ endpoint: endpoint.id, attempts: 1, last_status: 200 }]);
 
     const tested = await caller.post(`/api/v1/videos/webhooks/endpoints/${endpoint.id}/test`, {});
     expect(tested.status).toBe(202);

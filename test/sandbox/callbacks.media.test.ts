@@ -70,6 +70,7 @@ describe('the sandbox, to an address that a submit named', () => {
   it('stays silent when it is told to', async () => {
     const { id, came, noted, caller } = await pixazo({ fault: 'never' });
     await caller.ended(id);
+    await until(async () => (await noted()).length > 0, 20);
     expect(await noted()).toMatchObject([{ outcome: 'never', fault: 'never', taskId: id }]);
     expect(came()).toEqual([]);
   });
@@ -80,11 +81,11 @@ describe('the sandbox, to an address that a submit named', () => {
   });
 
   it('calls late', async () => {
-    const { id, came, caller } = await pixazo({ fault: 'late', seconds: 0.6 });
+    const { id, came, caller } = await pixazo({ fault: 'late', seconds: 2 });
     const { completed_at: endedAt } = await caller.ended(id);
     expect(came()).toEqual([]);
     await until(() => came().length === 1, 10);
-    expect(Date.now() - Date.parse(endedAt ?? '')).toBeGreaterThanOrEqual(590);
+    expect(Date.now() - Date.parse(endedAt ?? '')).toBeGreaterThanOrEqual(1_990);
   });
 
   it.each([
@@ -92,7 +93,7 @@ describe('the sandbox, to an address that a submit named', () => {
     ['out_of_order', [{ status: 'COMPLETED' }, { status: 'PROCESSING' }]],
   ])('calls twice: %s', async (fault, expected) => {
     const { came, noted } = await pixazo({ fault });
-    await until(() => came().length === 2, 20);
+    await until(async () => (await noted()).length === 2, 20);
     expect(came()).toMatchObject(expected);
     expect(await noted()).toMatchObject([{ fault }, { fault }]);
   });
