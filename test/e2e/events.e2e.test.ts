@@ -8,7 +8,7 @@ import { until } from '../support/until.js';
 
 const JOBS = 12;
 /** So long a job waits at least before it goes on. */
-const waiting = { wait_seconds: 4 };
+const waiting = { wait_seconds: 10 };
 
 let stack: Stack;
 let caller: ReturnType<typeof createCaller>;
@@ -97,7 +97,7 @@ describe('who follows jobs and pipelines', () => {
     }
     expectWholeFilm(await film.followed.done);
     expect(film.followed.streams.length).toBeGreaterThanOrEqual(2);
-  }, 60_000);
+  }, 90_000);
 
   it('is told to come again when the api is stopped, and who waits for a job is answered', async () => {
     const jobs = await createJobs(waiting);
@@ -114,7 +114,7 @@ describe('who follows jobs and pipelines', () => {
       expectWholeLife(await followed.done);
       expect(followed.streams[0]?.retries).toHaveLength(2);
     }
-  }, 60_000);
+  }, 90_000);
 
   it('keeps the same stream while Postgres is killed and comes back', async () => {
     const jobs = await createJobs(waiting);
@@ -146,7 +146,7 @@ describe('who follows jobs and pipelines', () => {
     await until(() => heard.filter((told) => told === film.id).length >= 4);
     expect(await listeners()).toBe(2);
     await ears.end();
-  }, 30_000);
+  }, 90_000);
 
   async function listeners(): Promise<number> {
     const { rowCount } = await database.query(

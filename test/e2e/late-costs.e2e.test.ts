@@ -43,7 +43,10 @@ describe('a cost that comes to light late', () => {
   }
 
   it('is that of a task which was cancelled too late: it is looked at until it has ended', async () => {
-    const job = await caller.create(aRequest({ model: 'sora-2', seconds: 4, prompt: `a boat ${randomUUID()}` }));
+    const prompt = `a boat ${randomUUID()}`;
+    // It ends well after the cancel, however slow this machine is.
+    await sandbox.script({ call: 'submit', fault: 'stall', seconds: 6, account: 'openai', promptIncludes: prompt });
+    const job = await caller.create(aRequest({ model: 'sora-2', seconds: 4, prompt }));
     await caller.untilJob(job.id, ({ phase }) => phase === 'polling');
     await caller.post(`/api/v1/videos/jobs/${job.id}/cancel`, {});
     expect(await caller.untilEnded(job.id)).toMatchObject({ status: 'canceled', provider_cancel: 'unsupported' });

@@ -96,6 +96,8 @@ describe('a new build of the worker', () => {
     const second = await world.startWorker('second');
     await until(() => world.release('current', 'second'));
     const later = await aJobUnderWay();
+    // What is counted comes a moment later than what is.
+    await until(async () => (await statusOf('first'))?.open === 1);
     expect(await statusOf('first')).toMatchObject({ status: 'draining', open: 1 });
     expect(await statusOf('second')).toMatchObject({ status: 'current' });
 

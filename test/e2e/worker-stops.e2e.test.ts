@@ -16,7 +16,7 @@ type Cable = Awaited<ReturnType<typeof startCable>>;
 const quick = { SUBMIT_TIMEOUT_MS: '1000', WORKER_GRACE_MS: '500' };
 const LONGEST_MS = 26_000;
 /** With nothing under way it only waits for its parts to close. */
-const IDLE_MS = 10_000;
+const IDLE_MS = 20_000;
 
 /** SIGTERM while something is under way, or while a part of the service is away. */
 describe('a worker that is told to stop', () => {

@@ -9,7 +9,7 @@ import { aDrawnClip } from './drawn-clip.js';
 import { hostileFiles } from './hostile-files.js';
 import { writeSound, writeVideo } from './write-video.js';
 
-jest.setTimeout(240_000);
+jest.setTimeout(600_000);
 
 const works = ['probe', 'first', 'last', 'alone', 'after'] as const;
 type Work = (typeof works)[number];
@@ -66,7 +66,7 @@ describe('a hostile file', () => {
 
   beforeAll(async () => {
     // Far less than the machine has: what would take gigabytes is found out.
-    media = createMediaProcess({ maxConcurrent: 1, timeoutMs: 20_000, residentLimitMb: 600, memoryLimitMb: 200 });
+    media = createMediaProcess({ maxConcurrent: 1, timeoutMs: 60_000, residentLimitMb: 600, memoryLimitMb: 200 });
     const clip = await aDrawnClip();
     writeFileSync(good, clip);
     await writeVideo({ path: narrow, frames: [{ above: [90, 90, 90], below: [200, 200, 200] }], width: 240 });

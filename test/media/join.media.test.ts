@@ -6,6 +6,7 @@ import fc from 'fast-check';
 import type { JoinSource } from '../../media/messages.js';
 import { createMediaProcess, type MediaProcess } from '../../media/process.js';
 import { findProjectRoot } from '../../runtime/root.js';
+import { until } from '../support/until.js';
 import { listenTo } from './listen.js';
 import { lookAtPicture } from './picture.js';
 import { writeVideo } from './write-video.js';
@@ -294,7 +295,8 @@ describe('joined videos', () => {
     const waiting = media.probeVideo(file('wide.mp4'), { signal: controller.signal });
     const next = media.probeVideo(file('wide.mp4'));
     const reason = new Error('cancelled');
-    setTimeout(() => controller.abort(reason), 700);
+    await until(() => readdirSync(folder).some((name) => name.startsWith('joined')), 5);
+    controller.abort(reason);
     await expect(waiting).rejects.toBe(reason);
     await expect(joining).rejects.toBe(reason);
     expect(await next).toMatchObject({ width: 320 });

@@ -266,7 +266,7 @@ describe.each(speeches)('a scripted fault at $name', ({ caller: callerAt, auth, 
     const seen = [await looked(looks), await looked(looks)].map(({ status }) => status);
     expect(seen).not.toContain(done);
     await until(async () => (await looked(looks)).status === done, 20);
-    const time = await submitted(await planned({ call: 'submit', fault: 'stall', seconds: 0.3 }));
+    const time = await submitted(await planned({ call: 'submit', fault: 'stall', seconds: 1.5 }));
     expect((await looked(time)).status).not.toBe(done);
     await until(async () => (await looked(time)).status === done, 20);
   });
