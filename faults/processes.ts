@@ -9,7 +9,7 @@ import { eventually } from './patience.js';
 import type { World } from './world.js';
 
 const READY_WITHIN_MS = 30_000;
-const DEAD_WITHIN_MS = 5_000;
+const DEAD_WITHIN_MS = 30_000;
 const BACK_WITHIN_MS = 60_000;
 
 export const isAlive = (pid: number) => startOf(pid) !== undefined;

@@ -12,6 +12,9 @@ const ENDED_WITHIN_MS = 240_000;
 const STARTED_WITHIN_MS = 30_000;
 const JOBS = 30;
 const FEW_JOBS = 4;
+/** Much longer than it takes until they all run, or until their workflow is terminated. */
+const AT_WORK_SECONDS = 10;
+const TERMINATED_WITHIN_MS = 4_000;
 const SCHEDULE = 'reelay-sweep-providers';
 
 /** Temporal forgets a job, or is made to: the rows remember it. */
@@ -41,7 +44,7 @@ async function loseFile(world: World, { mark }: Episode): Promise<EpisodeResult>
 /** Nothing but the Temporal server and its file goes. One job waits meanwhile and is cancelled, and one comes. */
 async function loseFileAlone(world: World, { mark }: Episode): Promise<EpisodeResult> {
   const { caller } = world;
-  const creating = createMany(world, { mark, jobs: FEW_JOBS, atOnce: FEW_JOBS, lastSeconds: 6 });
+  const creating = createMany(world, { mark, jobs: FEW_JOBS, atOnce: FEW_JOBS, lastSeconds: AT_WORK_SECONDS });
   const waiting = await create(world, { mark: `${mark}-waiting-`, more: { wait_seconds: 600 } });
   const isLoaded = await untilRunning(world, mark, FEW_JOBS);
   const isWaiting = await caller.seen(waiting.id, {
@@ -102,9 +105,9 @@ async function judgeRevival({ database }: World, { id }: AcceptedJob, wanted: st
 async function terminate(world: World, { mark, random }: Episode): Promise<EpisodeResult> {
   const { caller, sandbox, temporal } = world;
   const prompt = world.promptOf(mark);
-  await sandbox.script({ call: 'submit', fault: 'stall', seconds: 5, promptIncludes: prompt });
+  await sandbox.script({ call: 'submit', fault: 'stall', seconds: AT_WORK_SECONDS, promptIncludes: prompt });
   const job = await caller.create({ prompt, idempotencyKey: `key of ${mark}` });
-  await pause(random.next() * 4_000);
+  await pause(random.next() * TERMINATED_WITHIN_MS);
   const terminated = await eventually(() => temporal.workflow.getHandle(job.id).terminate('by hand'), {
     withinMs: STARTED_WITHIN_MS,
   });

@@ -6,9 +6,15 @@ import { signalTree } from '../processes.js';
 import type { World } from '../world.js';
 import { type Expected, judgeEnding } from './outcome.js';
 
-type Trouble = { mode: LineMode; forMs: number; expected: Expected[] };
+type Trouble = {
+  mode: LineMode;
+  /** From the moment at which the job has met it. */
+  forMs: number;
+  expected: Expected[];
+};
 
 const PHASE_WITHIN_MS = 30_000;
+const TRIED_WITHIN_MS = 30_000;
 const SILENT_FOR_MS = 10_000;
 const done: Expected = { status: 'succeeded', attempts: 1, accepted: 1 };
 
@@ -69,12 +75,12 @@ async function troubleAtSubmit(world: World, { mark }: Episode, trouble: Trouble
   await line.setMode(trouble.mode);
   const startedAtMs = performance.now();
   const job = await caller.create({ prompt: world.promptOf(mark), idempotencyKey: `key of ${mark}` });
-  await pause(trouble.forMs);
   const isRefused = trouble.mode === 'refuse';
-  const attempted = await hasTried(world, job.id);
+  const isMet = async () => ((await hasTried(world, job.id)) && (isRefused || line.broken() > before)) || undefined;
+  const fired = (await eventually(isMet, { withinMs: TRIED_WITHIN_MS })) ?? false;
+  await pause(trouble.forMs);
   await line.setMode('pass');
   const violations = await judgeEnding(world, job, trouble.expected);
-  const fired = isRefused ? attempted : line.broken() > before;
   return { fired, recoveredMs: performance.now() - startedAtMs, jobs: [job], violations };
 }
 

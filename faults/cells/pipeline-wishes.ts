@@ -6,8 +6,9 @@ import type { World } from '../world.js';
 import { filmOf, honestly, isAtWork, judgeFilm, stepNow, untilStep } from './film.js';
 
 const ENDED_WITHIN_MS = 60_000;
-/** A job takes longer. */
 const KILLED_WITHIN_MS = 800;
+/** So that the step is surely at work when its worker dies. */
+const AT_WORK_SECONDS = 5;
 const TARGET = 'target';
 
 /** What callers wish of a pipeline whose worker dies. */
@@ -48,8 +49,9 @@ async function cancel(world: World, { mark, random }: Episode): Promise<EpisodeR
 async function retry(world: World, { mark, random }: Episode): Promise<EpisodeResult> {
   const caller = createPipelineCaller(world);
   const film = filmOf(world, mark);
-  const once = { fault: 'refuse', reason: 'moderation', promptIncludes: film.prompt(TARGET) };
-  await world.sandbox.script({ call: 'submit', ...once });
+  const promptIncludes = film.prompt(TARGET);
+  await world.sandbox.script({ call: 'submit', fault: 'refuse', reason: 'moderation', promptIncludes });
+  await world.sandbox.script({ call: 'submit', fault: 'stall', seconds: AT_WORK_SECONDS, promptIncludes });
   const pipeline = await caller.create({
     idempotencyKey: `key of ${mark}`,
     steps: [film.shot('shot'), film.extension(TARGET, 'shot'), film.joined('film', ['shot', TARGET])],

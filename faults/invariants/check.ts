@@ -11,7 +11,7 @@ import { checkFiles } from './files.js';
 import { checkSecrets } from './secrets.js';
 import type { Violation } from './violation.js';
 
-const TIDIED_WITHIN_MS = 20_000;
+const TIDIED_WITHIN_MS = 60_000;
 
 /** Everything that is checked of a world; files younger than the grace may belong to a step under way. */
 export function checksOf(world: World, { filesGraceMs }: { filesGraceMs: number }): Checks {

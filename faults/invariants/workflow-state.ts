@@ -2,7 +2,8 @@ import { WorkflowNotFoundError } from '@temporalio/client';
 import { eventually } from '../patience.js';
 import type { World } from '../world.js';
 
-const ENDS_WITHIN_MS = 20_000;
+/** A settlement whose worker died is taken up again only when its time is over. */
+const ENDS_WITHIN_MS = 60_000;
 
 /** The end that a workflow gave; undefined where there is none. */
 export async function stateOfWorkflow({ temporal }: World, workflowId: string): Promise<string | undefined> {
