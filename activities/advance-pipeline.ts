@@ -1,5 +1,6 @@
 import { errorCatalogue, ServiceError } from '../contract/errors.js';
 import type { BegunStep, StepEnd } from '../contract/pipeline-plan.js';
+import { atMost } from '../runtime/patience.js';
 import type { StepRow } from '../store/pipeline-row.js';
 import type { ActivityDeps } from './deps.js';
 import { withHeartbeat } from './heartbeat.js';
@@ -46,8 +47,10 @@ export function advancePipeline(deps: ActivityDeps, input: AdvanceInput): Promis
 /** What stands in the way of one step holds up no other. */
 async function beginOrDelay(deps: ActivityDeps, toBegin: ToBegin): Promise<BegunStep> {
   const { pipelineId, step: name } = toBegin;
+  const { beginWithinMs: limitMs } = deps.pipelines;
   try {
-    return await beginStep(deps, toBegin);
+    // One that is begun later than that is found when it is tried again.
+    return await atMost({ what: 'beginning the step', limitMs, work: () => beginStep(deps, toBegin) });
   } catch (error) {
     // The database is away for all of them, and may have stored more than it could say.
     if (error instanceof ServiceError && error.code === 'service_unavailable') throw error;

@@ -14,6 +14,8 @@ export type PipelineDeps = {
    * when the pipeline is being stopped. @throws what a caller would be answered
    */
   makeJob: (step: StepOfRun) => Promise<{ jobId: string } | undefined>;
+  /** For so long one step may hold up those that are begun with it. */
+  beginWithinMs: number;
   /** How the workflow of an open job is started: from its beginning, or where its lost one stood. Nothing when the job has ended. */
   startOf: (jobId: string) => Promise<Omit<StepJob, 'mayHaveRun'> | undefined>;
 };

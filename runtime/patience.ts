@@ -19,7 +19,7 @@ export async function untilReachable<Result>({ what, logger, work }: Attempted<R
 
 type Limited<Result> = { what: string; limitMs: number; work: () => Promise<Result> };
 
-/** Gives up on work that takes too long: for the end of a process, where it may wait for a part that no longer answers. */
+/** Gives up on work that takes too long, as it may wait for a part that no longer answers. The work itself goes on. */
 export async function atMost<Result>({ what, limitMs, work }: Limited<Result>): Promise<Result> {
   const done = new AbortController();
   const late = pause(limitMs, undefined, { signal: done.signal }).then(() => {

@@ -73,6 +73,7 @@ import { createWorkers } from './workers.js';
 const CLOSING_MS = 5_000;
 /** A tenth of those that are under way at once. */
 const WEBHOOKS_TO_ONE_TARGET = 20;
+const STEP_BEGUN_WITHIN_MS = 10_000;
 
 const config = readConfig();
 armCrashPoints();
@@ -155,6 +156,7 @@ const activities = createActivities({
   pipelines: {
     progress: announcingPipelineProgress(createPipelineProgress(database), announcer),
     files,
+    beginWithinMs: STEP_BEGUN_WITHIN_MS,
     makeJob: createStepJobs({
       jobs: createJobs(database),
       attempts,

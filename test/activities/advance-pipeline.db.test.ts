@@ -10,6 +10,7 @@ import { activityDeps, runActivity } from '../support/activities.js';
 import { aNewJob } from '../support/jobs.js';
 import { aNewPipeline, aStep } from '../support/pipelines.js';
 import { aWorkspace, openTestDatabase } from '../support/store.js';
+import { until } from '../support/until.js';
 import { quietTemporal } from '../support/workflow-world.js';
 
 describe('beginning the steps of a pipeline', () => {
@@ -23,24 +24,34 @@ describe('beginning the steps of a pipeline', () => {
 
   const steps = ['good', 'odd'];
 
+  type Circumstances = {
+    before?: Error;
+    after?: Error;
+    held?: Promise<void>;
+    mayDelay?: boolean;
+    beginWithinMs?: number;
+  };
+
   /** Two steps, of which `odd` meets this before, or after, it has a job. */
-  async function begin({ before, after, mayDelay = true }: { before?: Error; after?: Error; mayDelay?: boolean }) {
+  async function begin({ before, after, held, mayDelay = true, beginWithinMs = 30_000 }: Circumstances) {
     const owner = await aWorkspace(database, { credits: 2 });
     const pipeline = aNewPipeline(owner, { steps: steps.map((name) => aStep(name)) });
     const { id: pipelineId } = pipeline;
     await createPipelines(database).accept(pipeline);
     const makeJob: PipelineDeps['makeJob'] = async ({ run, step }) => {
       if (step === 'odd' && before) throw before;
+      if (step === 'odd') await held;
       const { openJobLimit: _, ...job } = aNewJob(owner);
       const made = await createPipelineJobs(database).accept({ pipelineId, run, step, job });
       if (step === 'odd' && after) throw after;
       return made;
     };
     const { pipelines } = activityDeps(database, {});
-    const deps = activityDeps(database, { pipelines: { ...pipelines, makeJob } });
+    const deps = activityDeps(database, { pipelines: { ...pipelines, makeJob, beginWithinMs } });
     const input = { pipelineId, run: 1, begin: steps, skip: [], cancel: [], fail: [], mayDelay };
     return {
       advanced: runActivity(advancePipeline, deps, input),
+      again: (names: string[]) => runActivity(advancePipeline, deps, { ...input, begin: names }),
       stepOdd: () => createPipelineProgress(database).step({ pipelineId, step: 'odd' }),
     };
   }
@@ -53,6 +64,24 @@ describe('beginning the steps of a pipeline', () => {
       { name: 'odd', kind: 'delayed' },
     ]);
     expect(await stepOdd()).toMatchObject({ state: 'pending', job_id: null });
+  });
+
+  it('begins the others where one takes for ever, and finds it when it was begun later', async () => {
+    let goOn = () => {};
+    const held = new Promise<void>((resolve) => {
+      goOn = resolve;
+    });
+    const { advanced, again, stepOdd } = await begin({ held, beginWithinMs: 4_000 });
+    expect((await advanced).begun).toMatchObject([
+      { name: 'good', kind: 'job' },
+      { name: 'odd', kind: 'delayed' },
+    ]);
+    goOn();
+    const { job_id: jobId } = await until(async () => {
+      const step = await stepOdd();
+      return step?.job_id ? step : undefined;
+    });
+    expect((await again(['odd'])).begun).toMatchObject([{ name: 'odd', kind: 'job', job: { input: { jobId } } }]);
   });
 
   it('fails the one that will never be possible, as ever', async () => {

@@ -56,6 +56,7 @@ export function activityDeps(database: Database, given: Partial<ActivityDeps>): 
       progress: createPipelineProgress(database),
       files: createStepFiles(database),
       makeJob: unused('a job'),
+      beginWithinMs: 30_000,
       startOf: createStepJobStart(createSweepList(database)),
     },
     webhooks: {
