@@ -9,6 +9,8 @@ export type PollInput = LookInput & {
   intervalMs: number;
   /** The caller named the interval, so the provider's hint does not shorten or stretch it. */
   isCallersInterval: boolean;
+  /** The job has not polled this attempt before, in this life or a lost one, so there is no verdict to read. Absent in jobs of earlier builds. */
+  isFirstPoll?: boolean;
 };
 
 /** Up to a tenth longer, so that jobs accepted together do not look together. */
@@ -20,7 +22,7 @@ const JITTER = 0.1;
  */
 export async function pollTask(deps: ActivityDeps, input: PollInput): Promise<VerdictOutcome | { kind: 'stalled' }> {
   await crashPoint('S5', input);
-  const recorded = await recordedVerdict(deps, input);
+  const recorded = input.isFirstPoll ? undefined : await recordedVerdict(deps, input);
   if (recorded) return recorded;
   const look = await lookAndRecord(deps, input);
   if (look.status !== 'pending') {

@@ -10,8 +10,8 @@ export function isOver({ state }: Pick<AttemptRow, 'state'>): boolean {
 }
 
 /**
- * What an earlier life of the job, whose history was lost, wrote down of a task. Its provider may have forgotten it by now, and
- * waiting for it once more would take the time of the task that came after it.
+ * What an earlier life of the job, whose history was lost, wrote down of a task, or a poll that a callback broke off. Its provider may have
+ * forgotten it by now, and waiting for it once more would take the time of the task that came after it.
  */
 export async function recordedVerdict(
   deps: ActivityDeps,

@@ -20,6 +20,7 @@ const LOOKS_PER_LIST = 4;
 const HOLD_MS = 7 * DAY_MS;
 const RETRY_FOR_EVER = { initialInterval: 200, backoffCoefficient: 2, maximumInterval: 10 * SECOND_MS };
 
+type PollStep = { route: Route; live: Live; remainingMs: number; isFirstPoll: boolean };
 type SubmitStep = { route: Route; attempt: number; remainingMs: number; maySkip: boolean };
 
 /** The steps of one job as activities: on which queue each runs, for how long, and what Temporal's Web UI calls it. */
@@ -65,7 +66,7 @@ export function createSteps({ jobId, workspaceId, timing, unknownPolicy }: Video
       return reconcileSubmission({ ...lostAnswer, attempt, route, graceMs: graceOf(route), isHeld: true });
     },
 
-    poll({ route, live, remainingMs }: { route: Route; live: Live; remainingMs: number }): Promise<Outcome> {
+    poll({ route, live, remainingMs, isFirstPoll }: PollStep): Promise<Outcome> {
       const { pollTask } = on({
         taskQueue: providerQueue(route.account),
         summary: `poll ${route.account}, try ${live.attempt}`,
@@ -74,7 +75,7 @@ export function createSteps({ jobId, workspaceId, timing, unknownPolicy }: Video
       });
       const intervalMs = timing.lookIntervalMs ?? route.lookIntervalMs;
       const isCallersInterval = timing.lookIntervalMs !== null;
-      return pollTask({ jobId, ...live, timeoutMs: timing.lookTimeoutMs, intervalMs, isCallersInterval });
+      return pollTask({ jobId, ...live, timeoutMs: lookTimeoutMs, intervalMs, isCallersInterval, isFirstPoll });
     },
 
     download({ live }: { live: Live }): Promise<Outcome> {

@@ -137,9 +137,10 @@ export async function videoJob(input: VideoJobInput): Promise<JobEnding> {
   /** One activity for all looks: "not yet" is its own retry with its own delay, so waiting writes no history. A callback makes it look now. */
   async function poll({ route, live }: { route: Route; live: Live }): Promise<Outcome> {
     const stallsAtMs = Date.now() + input.timing.stallMs;
-    for (;;) {
+    // What a callback breaks off, or a lost life of the job did, may have written down a verdict.
+    for (let isFirstPoll = input.resumption === undefined; ; isFirstPoll = false) {
       const remainingMs = Math.max(Math.min(deadlineAtMs, stallsAtMs) - Date.now(), 1);
-      const look = () => activities.poll({ route, live, remainingMs });
+      const look = () => activities.poll({ route, live, remainingMs, isFirstPoll });
       const outcome = await bell.orUntilRung(live.attempt, look).catch(untilDeadline);
       if (outcome !== 'rung') return outcome;
       story.push(`${route.account} · called back`);

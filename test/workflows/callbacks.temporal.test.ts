@@ -18,8 +18,10 @@ type Started = Awaited<ReturnType<World['start']>>;
 function aProvider() {
   let isDone = false;
   let looks = 0;
-  const pollTask: Script['pollTask'] = async () => {
+  const firsts: unknown[] = [];
+  const pollTask: Script['pollTask'] = async ({ isFirstPoll }) => {
     looks += 1;
+    firsts.push(isFirstPoll);
     if (!isDone) throw notReady('running', AN_HOUR_MS / 2);
     return { kind: 'succeeded' };
   };
@@ -29,6 +31,8 @@ function aProvider() {
       isDone = true;
     },
     looks: () => looks,
+    /** What each look was told of being the first. */
+    firsts,
   };
 }
 
@@ -62,7 +66,7 @@ describe('a provider’s callback', () => {
     provider.finish();
     await job.handle.signal(providerCallback, { attempt: 1 });
     expect(await job.handle.result()).toEqual({ state: 'succeeded' });
-    expect(provider.looks()).toBe(2);
+    expect(provider.firsts).toEqual([true, false]);
     expect(await eventsOf(job)).toBeLessThanOrEqual(46);
   });
 

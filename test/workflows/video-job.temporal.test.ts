@@ -35,6 +35,29 @@ describe('videoJob', () => {
     expect(events?.filter(({ timerStartedEventAttributes }) => timerStartedEventAttributes)).toHaveLength(1);
   });
 
+  it('has its first look read what is recorded of its task only where it was started before', async () => {
+    const resumption = {
+      attempt: 1,
+      routeIndex: 0,
+      triesOnRoute: 1,
+      spentMicros: 0,
+      hasLeftUnknown: false,
+      abandoned: [],
+      isCancelRequested: false,
+    };
+    const firsts: unknown[] = [];
+    for (const plan of [aPlan(), { ...aPlan(), resumption }]) {
+      const { handle } = await world.start(plan, {
+        pollTask: async ({ isFirstPoll }) => {
+          firsts.push(isFirstPoll);
+          return { kind: 'succeeded' };
+        },
+      });
+      await handle.result();
+    }
+    expect(firsts).toEqual([true, false]);
+  });
+
   it('fails over to the second provider when the first refuses, in at most 36 more events', async () => {
     const { handle } = await world.start(aPlan(), {
       submitGeneration: async ({ route }) =>
