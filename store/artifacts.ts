@@ -126,14 +126,14 @@ const addStillStatement = {
     on conflict do nothing`,
 };
 
-/** A second run of the same download finds its row and changes nothing, so there is one row and one event. */
+/** A second run of the same download finds its row and changes nothing, so there is one row and one event. Waits for the job's row, as it may be ending. */
 const addVideoStatement = {
   name: 'add_video',
   text: `with artifact as (
       insert into artifacts (id, workspace_id, job_id, role, variant, location, bytes, sha256, content_type,
         width, height, duration_seconds, frames_per_second, expires_at)
       select $1, jobs.workspace_id, jobs.id, 'video', $3, $4, $5, $6, $7, $8, $9, $10, $11, now() + $12 * interval '1 day'
-      from jobs where jobs.id = $2 and jobs.state = 'running'
+      from jobs where jobs.id = $2 and jobs.state = 'running' for no key update
       on conflict (job_id, role, variant) where role <> 'input' do nothing
       returning id, job_id, bytes, sha256
     ), job as (

@@ -38,6 +38,19 @@ describe('a job that goes on while it is settled', () => {
     });
     return Promise.all(begun);
   }
+  /** Has something written down for a job that is being canceled at this moment: it waits for the job's row. */
+  async function whileEnding(job: { jobId: string; workspaceId: string }, write: () => Promise<void>) {
+    const text = 'select from ledger_accounts where workspace_id = $1 for update';
+    let both: Promise<unknown> | undefined;
+    await database.transaction(async (run) => {
+      await run({ name: 'lock_money_for_test', text }, [job.workspaceId]);
+      const settling = settle(job.jobId, 'canceled');
+      await until(async () => (await countWaiting(database)) === 1, 5);
+      both = Promise.all([settling, write()]);
+      await until(async () => (await countWaiting(database)) === 2, 5);
+    });
+    await both;
+  }
   const lockJob = (jobId: string) => (inOne: Database) =>
     inOne.run({ name: 'lock_job_for_test', text: 'select from jobs where id = $1 for update' }, [jobId]);
 
@@ -83,22 +96,21 @@ describe('a job that goes on while it is settled', () => {
     expect(await transfersOf(database, jobId)).toEqual(['hold 800000', 'release 800000', 'provider_cost 640000']);
   });
 
+  it('gets no video any more that comes just after its end', async () => {
+    const { jobId, workspaceId } = await aJudgedJob(database);
+
+    await whileEnding({ jobId, workspaceId }, () => addVideo(database, { jobId, durationSeconds: 8 }));
+
+    const videos = database.queries.selectFrom('artifacts').select('id').where('job_id', '=', jobId);
+    expect(await videos.execute()).toEqual([]);
+    const events = database.queries.selectFrom('job_events').select('type').where('job_id', '=', jobId);
+    expect((await events.orderBy('sequence').execute()).at(-1)).toEqual({ type: 'job.canceled' });
+  });
+
   it('has the cost of its attempt booked once when the verdict comes just after its end', async () => {
     const { jobId, workspaceId, attempts } = await aTakenJob(database, { costMicros: 640_000 });
-    const lockMoney = {
-      name: 'lock_money_for_test',
-      text: 'select from ledger_accounts where workspace_id = $1 for update',
-    };
-    let verdict: Promise<void> | undefined;
 
-    await database.transaction(async (run) => {
-      await run(lockMoney, [workspaceId]);
-      const settling = settle(jobId, 'canceled');
-      await until(async () => (await countWaiting(database)) === 1, 5);
-      verdict = Promise.all([settling, attempts.recordVerdict({ jobId, ...judged })]).then(() => {});
-      await until(async () => (await countWaiting(database)) === 2, 5);
-    });
-    await verdict;
+    await whileEnding({ jobId, workspaceId }, () => attempts.recordVerdict({ jobId, ...judged }));
 
     expect(await transfersOf(database, jobId)).toEqual(['hold 800000', 'release 800000', 'provider_cost 640000']);
   });
