@@ -30,7 +30,7 @@ describe('the stand-in for APIXO', () => {
     expect({ code, message }).toEqual({ code: 200, message: 'success' });
     // Slow enough to be seen, then fast enough to be waited for.
     expect(await apixo.looked(data.taskId)).toMatchObject({ state: 'pending' });
-    await sandbox.control.speed(4);
+    await sandbox.control.speed(2);
     await until(async () => (await apixo.looked(data.taskId)).state === 'processing', 20);
     await sandbox.control.speed(40);
     const { resultJson, createTime, completeTime, costTime } = await ended(data.taskId);

@@ -29,7 +29,7 @@ describe('the stand-in for GlobalAIOPC', () => {
     expect(created).toEqual({ ...facts, created: expect.any(Number), status: 'queued' });
     expect(Math.abs(created.created - Date.now() / 1_000)).toBeLessThan(60);
     expect(await caller.looked(created.id)).toEqual(created);
-    await sandbox.control.speed(4);
+    await sandbox.control.speed(2);
     await until(async () => (await caller.looked(created.id)).status === 'processing', 20);
     await sandbox.control.speed(40);
     const { video_url: url, ...done } = await caller.ended(created.id);

@@ -58,7 +58,7 @@ describe('the stand-in for OpenAI’s Videos', () => {
       error: null,
     });
     expect(await openai.looked(created.id)).toEqual(created);
-    await sandbox.control.speed(4);
+    await sandbox.control.speed(2);
     await until(async () => (await openai.looked(created.id)).status === 'in_progress', 20);
     await sandbox.control.speed(20);
     const done = await openai.ended(created.id);

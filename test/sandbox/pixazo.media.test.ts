@@ -38,7 +38,7 @@ describe('the stand-in for Pixazo', () => {
       updated_at: expect.stringMatching(/^\d{4}-.*Z$/),
       completed_at: null,
     });
-    await sandbox.control.speed(4);
+    await sandbox.control.speed(2);
     await until(async () => (await pixazo.looked(id)).status === 'PROCESSING', 20);
     await sandbox.control.speed(20);
     const { status, output, created_at: createdAt, completed_at: completedAt } = await pixazo.ended(id);
