@@ -54,7 +54,8 @@ export function worldSettings({
     LEFT_TASK_LONGEST_PAUSE_MS: '5000',
     PROVIDER_SWEEP_INTERVAL_MS: '15000',
     WEBHOOK_SCHEDULE_MS,
-    WEBHOOK_TIMEOUT_MS: '2000',
+    // Of a receiver in a process that has much else to do: whose answer is late is told once more.
+    WEBHOOK_TIMEOUT_MS: '4000',
     // Each connection to an address that somebody else chose is told of.
     LOG_LEVEL: 'debug',
     RETRY_PAUSE_MS: '100',

@@ -11,13 +11,14 @@ import { type Film, filmOf, honestly, isAtWork, judgeFilm, stepNow, untilStep } 
 const TARGET = 'target';
 const MET_WITHIN_MS = 30_000;
 const MOST_AIMS = 5;
+const AT_WORK_SECONDS = 5;
 /** Of a job that has accepted its task: what comes before is met by chance. */
 const points = ['S8', 'S9', 'S10'] as const satisfies readonly CrashPoint[];
 
 type Plan = {
   /** The last of them is at work when the worker dies. */
   stepsOf: (film: Film) => object[];
-  /** It dies within this time; the work lasts longer. */
+  /** It dies within this time; the work lasts longer, that of a job much longer. */
   withinMs: number;
 };
 
@@ -59,7 +60,10 @@ export const pipelineKillCells: Cell[] = [
 async function killDuring(world: World, { mark, random }: Episode, kind: StepKind): Promise<EpisodeResult> {
   const caller = createPipelineCaller(world);
   const { stepsOf, withinMs } = plans[kind];
-  const pipeline = await caller.create({ idempotencyKey: `key of ${mark}`, steps: stepsOf(filmOf(world, mark)) });
+  const film = filmOf(world, mark);
+  const lasting = { fault: 'stall', seconds: AT_WORK_SECONDS, promptIncludes: film.prompt(TARGET) };
+  await world.sandbox.script({ call: 'submit', ...lasting });
+  const pipeline = await caller.create({ idempotencyKey: `key of ${mark}`, steps: stepsOf(film) });
   const target = { id: pipeline.id, step: TARGET };
   await untilStep(world, { ...target, as: isAtWork });
   await pause(random.next() * withinMs);

@@ -7,7 +7,7 @@ import { WEBHOOK_SCHEDULE_MS } from '../world-settings.js';
 import { judgeEnding } from './outcome.js';
 
 const TRIES = WEBHOOK_SCHEDULE_MS.split(',').length;
-const SETTLED_WITHIN_MS = 60_000;
+const SETTLED_WITHIN_MS = 120_000;
 const RETRY_AFTER_SECONDS = 3;
 /** What of an answer of 100 MB may be on its way before its reader goes. */
 const MOST_BYTES_OF_ANSWER = 16 * 1024 * 1024;

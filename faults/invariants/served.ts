@@ -8,7 +8,7 @@ import type { PipelineFacts } from './pipeline-facts.js';
 import type { Violation } from './violation.js';
 
 const AT_ONCE = 4;
-const SERVED_WITHIN_MS = 30_000;
+const SERVED_WITHIN_MS = 60_000;
 /** Of another workspace, whose key is not here. */
 const FOREIGN = 404;
 

@@ -16,7 +16,7 @@ export type Telling = {
 type Accepted = { id: string; idempotencyKey: string };
 
 /** All tries of a delivery, and what a busy machine adds. */
-const TOLD_WITHIN_MS = 40_000;
+const TOLD_WITHIN_MS = 90_000;
 const LOOK_AGAIN_MS = 200;
 
 const tellingStatement = {
