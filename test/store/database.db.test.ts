@@ -16,7 +16,7 @@ describe('a database that no longer answers', () => {
     cable = await startCable({ host: url.hostname, port: Number(url.port) });
     url.hostname = cable.host;
     url.port = String(cable.port);
-    database = createDatabase(url.href, { poolSize: 2, answerTimeoutMs: 1_000 });
+    database = createDatabase(url.href, { poolSize: 2, answerTimeoutMs: 2_000 });
   });
   afterAll(async () => {
     await database.close();
@@ -57,7 +57,7 @@ describe('a database that ends a connection in the middle of a transaction', () 
   });
 
   const own = { name: 'own_connection', text: 'select pg_backend_pid() as pid' };
-  const end = { name: 'end_connection', text: 'select pg_terminate_backend($1, 2000) as ended' };
+  const end = { name: 'end_connection', text: 'select pg_terminate_backend($1, 20000) as ended' };
 
   it('counts as away, though nothing was being asked at that moment, and the process lives on', async () => {
     const inTransaction = database.transaction(async (run) => {
