@@ -4,7 +4,7 @@ import type { GenerationRequest } from '../contract/generation.js';
 import type { Micros } from '../contract/money.js';
 import { type Extension, isTerminal, type JobPhase, type JobState, type ProviderCancel } from '../contract/states.js';
 import type { ArtifactRow } from '../store/artifacts.js';
-import type { JobRow } from '../store/job-row.js';
+import type { JobRow, JobVideo } from '../store/job-row.js';
 
 /** A finished video. `link` is missing when its file is no longer kept. */
 export type Video = {
@@ -47,13 +47,17 @@ export type Job = {
   finishedAt: Date | null;
 };
 
+/** What a video of a job and the file of a pipeline's step have in common. */
+type ShownFile = Omit<JobVideo, 'expires_at'> &
+  Pick<ArtifactRow, 'job_id' | 'pipeline_id' | 'pipeline_step'> & { expires_at: Date | string };
+
 export type ViewSettings = { signer: LinkSigner; publicUrl: string; linkLifetimeSeconds: number };
 
 const contentPath = (jobId: string) => `/api/v1/videos/jobs/${jobId}/content`;
 
 const MS_PER_SECOND = 1_000;
 
-export function viewOfJob(row: JobRow, videos: readonly ArtifactRow[], settings: ViewSettings): Job {
+export function viewOfJob(row: JobRow, settings: ViewSettings): Job {
   return {
     id: row.id,
     model: row.model,
@@ -72,7 +76,9 @@ export function viewOfJob(row: JobRow, videos: readonly ArtifactRow[], settings:
     extension: row.extension,
     pipeline: pipelineOf(row),
     error: row.error_code === null ? null : describeError(row.error_code),
-    videos: videos.map((video) => viewOfVideo(video, settings)),
+    videos: row.videos.map((video) =>
+      viewOfVideo({ ...video, job_id: row.id, pipeline_id: null, pipeline_step: null }, settings),
+    ),
     createdAt: row.created_at,
     startedAt: row.started_at,
     finishedAt: row.finished_at,
@@ -84,7 +90,7 @@ function pipelineOf({ pipeline_id: id, pipeline_step: step }: JobRow): Job['pipe
 }
 
 /** Also of what a pipeline's step has made, which may be a still. */
-export function viewOfVideo(video: ArtifactRow, settings: ViewSettings): Video {
+export function viewOfVideo(video: ShownFile, settings: ViewSettings): Video {
   return {
     contentType: video.content_type,
     link: video.is_kept ? signedLink(video, settings) : null,
@@ -96,11 +102,11 @@ export function viewOfVideo(video: ArtifactRow, settings: ViewSettings): Video {
   };
 }
 
-function signedLink(video: ArtifactRow, { signer, publicUrl, linkLifetimeSeconds }: ViewSettings): Video['link'] {
+function signedLink(video: ShownFile, { signer, publicUrl, linkLifetimeSeconds }: ViewSettings): Video['link'] {
   const { job_id: jobId, pipeline_id: pipelineId, pipeline_step: step, variant, expires_at } = video;
   const index = variant ?? 0;
   const lifetimeEnd = Date.now() + linkLifetimeSeconds * MS_PER_SECOND;
-  const expiresAtSeconds = Math.floor(Math.min(lifetimeEnd, expires_at.getTime()) / MS_PER_SECOND);
+  const expiresAtSeconds = Math.floor(Math.min(lifetimeEnd, new Date(expires_at).getTime()) / MS_PER_SECOND);
   const expiresAt = new Date(expiresAtSeconds * MS_PER_SECOND);
   if (jobId === null) {
     if (pipelineId === null || step === null) return null;

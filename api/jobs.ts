@@ -78,7 +78,7 @@ export type JobApi = ReturnType<typeof createJobApi>;
 
 /** What a caller can do, whichever dialect the words arrived in. */
 export function createJobApi(deps: JobApiDeps) {
-  const { jobs, jobList, artifacts, attempts, settlement, usage, ledger, temporal } = deps;
+  const { jobs, jobList, attempts, settlement, usage, ledger, temporal } = deps;
   const events = createEventFeed({
     what: 'job',
     isId: isJobId,
@@ -92,7 +92,7 @@ export function createJobApi(deps: JobApiDeps) {
     /** Takes a job; answers as soon as it is stored and its price is held. */
     async accept(request: JobRequest, options: AcceptOptions): Promise<{ job: Job; isReplay: boolean }> {
       const { job, isReplay } = await acceptJob(deps, request, options);
-      return { job: await view(job), isReplay };
+      return { job: view(job), isReplay };
     },
 
     /** Prices a request as `accept` would, and takes nothing. */
@@ -111,10 +111,7 @@ export function createJobApi(deps: JobApiDeps) {
 
     async list(filter: ListFilter, { workspaceId }: Caller): Promise<{ jobs: Job[]; hasMore: boolean }> {
       const page = await jobList.page({ ...filter, workspaceId });
-      const finished = page.jobs.filter(({ state }) => state === 'succeeded').map(({ id }) => id);
-      const videos = finished.length > 0 ? await artifacts.videosOfAll(finished) : [];
-      const videosOf = (id: string) => videos.filter((video) => video.job_id === id);
-      return { jobs: page.jobs.map((job) => viewOfJob(job, videosOf(job.id), deps)), hasMore: page.hasMore };
+      return { jobs: page.jobs.map((job) => view(job)), hasMore: page.hasMore };
     },
 
     /** Wishes an open job to stop. A job that nobody has started ends at once; one that has ended stays as it is. */
@@ -158,7 +155,7 @@ export function createJobApi(deps: JobApiDeps) {
       await events.untilEnded(job.id, caller, { limitMs, signal });
       if (signal.aborted) return job;
       try {
-        return await view(await find(job.id, caller), options);
+        return view(await find(job.id, caller), options);
       } catch (error) {
         if (error instanceof ServiceError) return job;
         throw error;
@@ -168,7 +165,7 @@ export function createJobApi(deps: JobApiDeps) {
     async live(id: string, caller: Caller): Promise<{ job: Job } & LiveWorkflow> {
       const job = await find(id, caller);
       const workflow = await lookAtWorkflow(temporal, id);
-      return { job: await view(job), ...workflow };
+      return { job: view(job), ...workflow };
     },
 
     /** A file of a finished job. Stills are made when somebody first asks for them, which takes a moment. */
@@ -207,9 +204,8 @@ export function createJobApi(deps: JobApiDeps) {
     return job;
   }
 
-  async function view(row: JobRow, options?: ReadOptions): Promise<Job> {
-    const videos = row.state === 'succeeded' ? await artifacts.videosOf(row.id) : [];
-    return viewOfJob(row, videos, { ...deps, ...options });
+  function view(row: JobRow, { linkLifetimeSeconds = deps.linkLifetimeSeconds }: ReadOptions = {}): Job {
+    return viewOfJob(row, { signer: deps.signer, publicUrl: deps.publicUrl, linkLifetimeSeconds });
   }
 }
 

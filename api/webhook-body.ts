@@ -1,5 +1,4 @@
 import type { WebhookEvent } from '../contract/webhooks.js';
-import type { Artifacts } from '../store/artifacts.js';
 import type { Jobs } from '../store/jobs.js';
 import type { WebhookEndpoints } from '../store/webhook-endpoints.js';
 import type { WebhookLog } from '../store/webhook-log.js';
@@ -12,7 +11,6 @@ import type { Pipeline } from './pipeline-view.js';
 
 export type WebhookBodyDeps = ViewSettings & {
   jobs: Pick<Jobs, 'find'>;
-  artifacts: Pick<Artifacts, 'videosOf'>;
   endpoints: Pick<WebhookEndpoints, 'find'>;
   findPipeline: (owned: { id: string; workspaceId: string }) => Promise<Pipeline | undefined>;
   log: Pick<WebhookLog, 'find'>;
@@ -55,7 +53,6 @@ export function createWebhookBody(deps: WebhookBodyDeps): (event: WebhookEvent) 
     if (!row) return undefined;
     const words = (event.isCallback ? webhookWords[row.dialect] : undefined) ?? nativeWebhook;
     const { linkLifetimeSeconds = deps.linkLifetimeSeconds, bodyOf } = words;
-    const videos = row.state === 'succeeded' ? await deps.artifacts.videosOf(row.id) : [];
-    return bodyOf(viewOfJob(row, videos, { ...deps, linkLifetimeSeconds }), event, deps);
+    return bodyOf(viewOfJob(row, { ...deps, linkLifetimeSeconds }), event, deps);
   }
 }

@@ -58,11 +58,6 @@ const videosStatement = {
   text: `select ${columns} from artifacts where job_id = $1 and role = 'video' order by variant`,
 };
 
-const videosOfJobsStatement = {
-  name: 'videos_of_jobs',
-  text: `select ${columns} from artifacts where job_id = any($1) and role = 'video' order by job_id, variant`,
-};
-
 const inputsStatement = {
   name: 'inputs_of_job',
   text: `select ${columns} from artifacts where job_id = $1 and role = 'input'`,
@@ -175,8 +170,6 @@ export function createArtifacts(database: Database) {
   return {
     /** The videos of a job, by variant, also those whose bytes are no longer kept. */
     videosOf: (jobId: string) => run<ArtifactRow>(videosStatement, [jobId]),
-
-    videosOfAll: (jobIds: string[]) => run<ArtifactRow>(videosOfJobsStatement, [jobIds]),
 
     inputsOf: (jobId: string) => run<ArtifactRow>(inputsStatement, [jobId]),
 

@@ -1,6 +1,7 @@
+import { sql } from 'kysely';
 import type { JobState } from '../contract/states.js';
 import type { Database } from './database.js';
-import { type JobRow, jobRowColumns } from './job-row.js';
+import { type JobRow, type JobVideo, jobRowColumns, jobVideos } from './job-row.js';
 
 export type JobFilter = {
   workspaceId: string;
@@ -27,7 +28,7 @@ export function createJobList(database: Database) {
       const { order = 'desc' } = filter;
       let query = database.queries
         .selectFrom('jobs')
-        .select([...jobRowColumns])
+        .select([...jobRowColumns, sql<JobVideo[]>`${sql.raw(jobVideos('jobs'))}`.as('videos')])
         .where('workspace_id', '=', filter.workspaceId)
         .where('deleted_at', 'is', null)
         .orderBy('id', order)

@@ -138,7 +138,6 @@ const activities = createActivities({
     deliveries: createWebhookDeliveries(database),
     render: createWebhookBody({
       jobs: createJobs(database),
-      artifacts,
       endpoints: createWebhookEndpoints(database),
       log: webhookLog,
       findPipeline: createPipelineFinder({

@@ -2,7 +2,6 @@ import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { createPipelineFinder } from '../../api/find-pipeline.js';
 import { createWebhookBody } from '../../api/webhook-body.js';
 import { createLinkSigner } from '../../artifacts/signed-links.js';
-import { createArtifacts } from '../../store/artifacts.js';
 import { createJobs } from '../../store/jobs.js';
 import { createPipelineProgress } from '../../store/pipeline-progress.js';
 import { createPipelines } from '../../store/pipelines.js';
@@ -39,7 +38,6 @@ describe('the body of a webhook', () => {
     const { database } = api;
     render = createWebhookBody({
       jobs: createJobs(database),
-      artifacts: createArtifacts(database),
       endpoints: createWebhookEndpoints(database),
       log: createWebhookLog(database),
       findPipeline: createPipelineFinder({ pipelines: createPipelines(database), ...settings }),
