@@ -47,8 +47,6 @@ export function createApp({
   app.use(createCallbackRoutes({ ...callbacks, logger }));
   app.use(createRequestLog(logger));
   app.use(helmet());
-  app.use(createHealthRoutes(health));
-  app.use(createDocsRoutes(describeApi(dialectDescriptions, { publicUrl: jobs.publicUrl })));
   const dialects = createDialects({
     jobs,
     webhooks,
@@ -58,10 +56,14 @@ export function createApp({
     readJson: createJsonBody({ maxBytes: maxBodyBytes }),
     maxBodyBytes,
   });
+  // What is asked most stands first: a request pays for every router that it passes.
   for (const { router } of dialects) app.use(router);
+  app.use(createHealthRoutes(health));
+  app.use(createDocsRoutes(describeApi(dialectDescriptions, { publicUrl: jobs.publicUrl })));
   // Whatever goes wrong at a dialect's address is said in its words: the more particular prefix stands first.
-  for (const { prefixes, renderError } of dialects) {
-    app.use(prefixes, refuseUnknownPath, createErrorHandler({ logger, render: renderError }));
+  const places = dialects.flatMap(({ prefixes, renderError }) => prefixes.map((prefix) => ({ prefix, renderError })));
+  for (const { prefix, renderError } of places.toSorted((left, right) => right.prefix.length - left.prefix.length)) {
+    app.use(prefix, refuseUnknownPath, createErrorHandler({ logger, render: renderError }));
   }
   app.use(refuseUnknownPath, createErrorHandler({ logger, render: renderProblem }));
   return app;

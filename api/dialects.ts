@@ -17,14 +17,14 @@ import type { DialectDescription } from './middleware/description.js';
 import type { Dialect, DialectDeps } from './middleware/dialect.js';
 import type { DialectWebhook } from './middleware/webhook-body.js';
 
-/** Every API that is spoken here. Where one's prefix begins another's, the longer one stands first. */
+/** Every API that is spoken here, the one that is asked most first. */
 export function createDialects(deps: DialectDeps): Dialect[] {
   return [
+    createNativeDialect(deps),
     createPixazoDialect(deps),
     createGlobalaiopcDialect(deps),
     createOpenaiDialect(deps),
     createApixoDialect(deps),
-    createNativeDialect(deps),
   ];
 }
 

@@ -1,5 +1,8 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import type { Selectable } from 'kysely';
 import { errorCatalogue, type JobFailureCode } from '../../contract/errors.js';
+import { newId } from '../../runtime/ids.js';
+import type { ArtifactsTable } from '../../store/tables.js';
 import { type Api, readJson, startApi } from '../support/api.js';
 import { createJob, livesOf } from '../support/lives.js';
 
@@ -12,6 +15,23 @@ beforeAll(async () => {
   lives = livesOf(api);
 });
 afterAll(() => api.close());
+
+const sha256Of = (digit: string) => digit.repeat(64);
+
+/** Another file of a job that has one. */
+async function addFile(jobId: string, changes: Partial<Selectable<ArtifactsTable>>): Promise<void> {
+  const { queries } = api.database;
+  const video = await queries
+    .selectFrom('artifacts')
+    .selectAll()
+    .where('job_id', '=', jobId)
+    .where('variant', '=', 0)
+    .executeTakeFirstOrThrow();
+  await queries
+    .insertInto('artifacts')
+    .values({ ...video, id: newId('art'), ...changes })
+    .execute();
+}
 
 const dataOf = async (response: Response) => (await readJson(response)).data as unknown as Record<string, unknown>[];
 const idsOf = async (response: Response) => (await dataOf(response)).map(({ id }) => id);
@@ -95,6 +115,42 @@ describe('a job', () => {
     const { data } = await readJson(await caller.get(`${path}/${id}`));
 
     expect(data).toMatchObject([{ url: null, expires_at: null, sha256 }]);
+  });
+
+  it('has its videos by variant, each with a link for as long as it is kept', async () => {
+    const caller = await api.addWorkspace();
+    const id = await createJob(caller);
+    await lives.succeed(id);
+    const minuteMs = 60_000;
+    const inAMinute = new Date(Math.ceil(Date.now() / 1_000) * 1_000 + minuteMs);
+    await addFile(id, { variant: 2, sha256: sha256Of('c'), expires_at: inAMinute });
+    await addFile(id, { variant: 1, sha256: sha256Of('b'), expires_at: new Date(Date.now() - minuteMs) });
+    await addFile(id, { variant: 1, sha256: sha256Of('d'), role: 'thumbnail' });
+
+    const { data } = await readJson(await caller.get(`${path}/${id}`));
+
+    expect(data).toMatchObject([
+      { url: expect.stringContaining('index=0&') },
+      { url: null, expires_at: null, sha256: sha256Of('b') },
+      { url: expect.stringContaining('index=2&'), expires_at: inAMinute.toISOString(), sha256: sha256Of('c') },
+    ]);
+  });
+
+  it('has its own videos in the list, where others have none or theirs', async () => {
+    const caller = await api.addWorkspace();
+    const [twice, once, empty, failed, queued] = await Promise.all(Array.from({ length: 5 }, () => createJob(caller)));
+    for (const id of [twice, once, empty]) await lives.succeed(String(id));
+    await addFile(String(twice), { variant: 1, sha256: sha256Of('b') });
+    await api.database.queries.deleteFrom('artifacts').where('job_id', '=', String(empty)).execute();
+    await lives.fail(String(failed), 'generation_failed');
+
+    const listed = await dataOf(await caller.get(path));
+
+    const linksOf = new Map(listed.map(({ id, data }) => [id, (data as { url: string }[]).map(({ url }) => url)]));
+    const linkTo = (id: unknown, index: number) => expect.stringContaining(`/${id}/content?index=${index}&`);
+    expect(linksOf.get(twice)).toEqual([linkTo(twice, 0), linkTo(twice, 1)]);
+    expect(linksOf.get(once)).toEqual([linkTo(once, 0)]);
+    expect([empty, failed, queued].map((id) => linksOf.get(id))).toEqual([[], [], []]);
   });
 
   const failures: JobFailureCode[] = [
