@@ -147,7 +147,8 @@ describe('a job', () => {
     const listed = await dataOf(await caller.get(path));
 
     const linksOf = new Map(listed.map(({ id, data }) => [id, (data as { url: string }[]).map(({ url }) => url)]));
-    const linkTo = (id: unknown, index: number) => expect.stringContaining(`/${id}/content?index=${index}&`);
+    const linkTo = (id: string | undefined, index: number) =>
+      expect.stringContaining(`/${String(id)}/content?index=${index}&`);
     expect(linksOf.get(twice)).toEqual([linkTo(twice, 0), linkTo(twice, 1)]);
     expect(linksOf.get(once)).toEqual([linkTo(once, 0)]);
     expect([empty, failed, queued].map((id) => linksOf.get(id))).toEqual([[], [], []]);
